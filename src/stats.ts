@@ -29,3 +29,66 @@ export type LossReason =
 
 /** Losses by reason; a reason without a loss is absent. */
 export type LossCounts = Partial<Record<LossReason, number>>;
+
+/** Losses of one queue or of the front, counted in place. */
+export class LossCounter {
+  readonly counts: LossCounts = {};
+  #total = 0;
+  readonly #onLoss: () => void;
+
+  /** @param onLoss called after each count; must be cheap and must not throw */
+  constructor(onLoss: () => void) {
+    this.#onLoss = onLoss;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add(reason: LossReason, count: number): void {
+    if (count > 0) {
+      this.counts[reason] = (this.counts[reason] ?? 0) + count;
+      this.#total += count;
+      this.#onLoss();
+    }
+  }
+}
+
+/** `exporting`: an export is running. `backing-off`: waits before the next attempt. `stuck`: an exporter that cannot be aborted has not answered in time. */
+export type LaneState = 'ready' | 'exporting' | 'backing-off' | 'stuck' | 'shutdown';
+
+/** Law: `offered = delivered + queued + inFlight + spooled + Σ dropped`, at every moment. */
+export interface LaneStats {
+  /** Records that reached this lane; those under its `minSeverity` did not. */
+  readonly offered: number;
+  readonly delivered: number;
+  readonly queued: number;
+  readonly inFlight: number;
+  /** Records on disk. */
+  readonly spooled: number;
+  /** Records adopted from an earlier process's spool. */
+  readonly replayed: number;
+  /** Attempts beyond the first one of each batch. */
+  readonly retries: number;
+  readonly state: LaneState;
+  readonly dropped: LossCounts;
+}
+
+/** One consistent snapshot. Law: `emitted = accepted + Σ dropped`. */
+export interface QueueStats {
+  readonly worker: 'event-loop';
+  /** Calls of `onEmit`. */
+  readonly emitted: number;
+  /** Records handed to the lanes. */
+  readonly accepted: number;
+  /** Records lost before any lane. */
+  readonly dropped: LossCounts;
+  /** Accepted and not yet offered to the lanes: always 0 on the event loop, which has no ring in front of them. */
+  readonly queued: number;
+  readonly queuedBytes: number;
+  /** Bounds of the ring; empty on the event loop, where each lane has its own. */
+  readonly capacity: { readonly records?: number; readonly bytes?: number };
+  /** All losses, here and in the lanes; a record lost in two lanes counts twice. */
+  readonly lost: number;
+  readonly lanes: Readonly<Record<string, LaneStats>>;
+}

@@ -7,7 +7,7 @@ export interface RetryOptions {
   readonly maxDelayMillis: number;
   /** Growth of the upper bound from one delay to the next. Default 1.5. */
   readonly multiplier: number;
-  /** The batch is given up when its next attempt would begin later than this after its first one, in milliseconds. Default 300000. */
+  /** The last attempt begins at most so long after the first one, in milliseconds. Default 300000. */
   readonly maxElapsedTimeMillis: number;
 }
 
@@ -28,9 +28,15 @@ export function nextDelayMillis(
   retryAfterMillis: number | undefined,
   random: () => number,
 ): number | undefined {
-  const bound = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * retry.multiplier ** (failures - 1));
-  const delay = Math.max(random() * bound, retryAfterMillis ?? 0);
-  return elapsedMillis + delay > retry.maxElapsedTimeMillis ? undefined : delay;
+  const leftMillis = retry.maxElapsedTimeMillis - elapsedMillis;
+  if (leftMillis <= 0 || (retryAfterMillis ?? 0) > leftMillis) {
+    return undefined;
+  }
+  // The power may be infinite after many failures, and 0 * Infinity is no number.
+  const growth = Math.min(retry.multiplier ** (failures - 1), Number.MAX_VALUE);
+  const bound = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * growth);
+  // A long delay ends with the budget, so that a last attempt uses all of it.
+  return Math.max(Math.min(random() * bound, leftMillis), retryAfterMillis ?? 0);
 }
 
 /** Calls `attempt` until it resolves, fails for good, the budget is spent or the signal is aborted. */

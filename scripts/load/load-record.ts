@@ -1,0 +1,20 @@
+import { SeverityNumber, type LogRecord } from '@opentelemetry/api-logs';
+
+const USERS = Array.from({ length: 64 }, (_, index) => `user-${1000 + index * 37}`);
+
+/** What a service logs for each request: 6 attributes, 4 strings and 2 numbers, one of them the sequence number by which the receiver knows it. */
+export function loadRecord(sequence: number): LogRecord {
+  return {
+    severityNumber: SeverityNumber.INFO,
+    severityText: 'INFO',
+    body: 'request completed',
+    attributes: {
+      'http.request.method': 'GET',
+      'http.route': '/api/orders/:id',
+      'user.id': USERS[sequence & 63],
+      'client.address': '192.0.2.17',
+      'http.response.status_code': 200,
+      seq: sequence,
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { CountingLogRecordExporter, type CountingExporterOptions } from './counting';
+import { FileLogRecordExporter, type FileExporterOptions } from './file';
+import { LokiLogRecordExporter, type LokiExporterOptions } from './loki';
+import { OtlpLogRecordExporter, type OtlpExporterOptions } from './otlp';
+import { StdoutLogRecordExporter, type StdoutExporterOptions } from './stdout';
+
+/** How to make an exporter, as a plain value that can be cloned: what `otlp()`, `loki()`, `stdout()`, `file()` and `counting()` return. */
+export type ExporterDescription =
+  | { readonly type: 'otlp'; readonly options: OtlpExporterOptions }
+  | { readonly type: 'loki'; readonly options: LokiExporterOptions }
+  | { readonly type: 'stdout'; readonly options: StdoutExporterOptions }
+  | { readonly type: 'file'; readonly options: FileExporterOptions }
+  | { readonly type: 'counting'; readonly options: CountingExporterOptions };
+
+const TYPES: readonly unknown[] = ['otlp', 'loki', 'stdout', 'file', 'counting'] satisfies ExporterDescription['type'][];
+
+export function isExporter(value: unknown): value is LogRecordExporter {
+  return typeof value === 'object' && value !== null && typeof (value as Partial<LogRecordExporter>).export === 'function';
+}
+
+export function isDescription(value: unknown): value is ExporterDescription {
+  return typeof value === 'object' && value !== null && TYPES.includes((value as Partial<ExporterDescription>).type) && !isExporter(value);
+}
+
+/** @throws TypeError or RangeError if an option makes no sense */
+export function createExporter(description: ExporterDescription): LogRecordExporter {
+  switch (description.type) {
+    case 'otlp':
+      return new OtlpLogRecordExporter(description.options);
+    case 'loki':
+      return new LokiLogRecordExporter(description.options);
+    case 'stdout':
+      return new StdoutLogRecordExporter(description.options);
+    case 'file':
+      return new FileLogRecordExporter(description.options);
+    case 'counting':
+      return new CountingLogRecordExporter(description.options);
+  }
+}

@@ -1,0 +1,238 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { BackendText } from './backend-text';
+import { ExportError } from './export-error';
+import { querySecrets } from './http-options';
+
+export interface HttpPosterOptions {
+  /** A URL that `checkHttpUrl` has returned. */
+  readonly url: string;
+  /** Sent with every request, credentials and user agent included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** For a whole exchange, the body of the answer included, in milliseconds; 0 is no limit. */
+  readonly timeoutMillis: number;
+  /** Further strings that no message may show: the `secrets` of `checkHttpUrl`, the `headerSecrets` of the user's headers. */
+  readonly secrets: readonly string[];
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** At most 4 MiB. */
+  readonly body: Buffer;
+}
+
+// OTLP specification, "OTLP/HTTP Response": a client must bound what it reads; a larger answer is a failure that is not retried.
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+
+// A lane has one export at a time; the stock processor can have more after a time-out of its own.
+const MAX_SOCKETS = 4;
+
+// setTimeout turns anything larger into 1 ms.
+const MAX_DELAY_MILLIS = 2 ** 31 - 1;
+
+const gzipAsync = promisify(gzip);
+
+/** Gzip at level 1: of all levels the most bytes saved per CPU time on log batches, and off the event loop. */
+export async function gzipBody(body: Uint8Array): Promise<Buffer> {
+  return gzipAsync(body, { level: 1 });
+}
+
+/** `Retry-After` (RFC 9110 10.2.3: seconds or an HTTP date) in milliseconds from now, or undefined if there is none that can be read. */
+export function retryAfterMillis(value: string | undefined, nowMillis: number): number | undefined {
+  const text = value?.trim() ?? '';
+  if (/^\d+(\.\d+)?$/.test(text)) {
+    return Math.min(Number(text) * 1000, MAX_DELAY_MILLIS);
+  }
+  // Date.parse would make a date of "-5".
+  const date = /^[a-z]{3}/i.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - nowMillis), MAX_DELAY_MILLIS);
+}
+
+/** POSTs to one URL over kept-alive connections. Redirects are not followed: the headers may hold credentials for this host alone. */
+export class HttpPoster {
+  /** Origin and path: the form of the URL for messages. */
+  readonly shownUrl: string;
+  readonly #url: URL;
+  readonly #options: HttpPosterOptions;
+  readonly #agent: HttpAgent;
+  readonly #request: typeof httpRequest;
+  readonly #backendText: BackendText;
+  #closed = false;
+
+  constructor(options: HttpPosterOptions) {
+    this.#options = options;
+    this.#url = new URL(options.url);
+    this.shownUrl = this.#url.origin + this.#url.pathname;
+    this.#backendText = new BackendText([...options.secrets, ...querySecrets(this.#url)]);
+    const isSecure = this.#url.protocol === 'https:';
+    this.#request = isSecure ? httpsRequest : httpRequest;
+    this.#agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: MAX_SOCKETS });
+  }
+
+  /** What a backend said, for a message: printable, without the secrets, at most 1 KB, empty if it is no text. */
+  firstWords(body: Uint8Array): string {
+    return this.#backendText.firstWords(body);
+  }
+
+  /** Lets go of the sockets. Later requests fail. */
+  close(): void {
+    this.#closed = true;
+    this.#agent.destroy();
+  }
+
+  /**
+   * One exchange. Resolves with whatever status was answered. Rejects with an `ExportError`: retryable if there was no complete answer in time,
+   * not retryable if the answer is too large.
+   *
+   * @param signal destroys the connection at once
+   */
+  post(body: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const { timeoutMillis } = this.#options;
+      let settled = false;
+      let current: ClientRequest | undefined;
+      let timer: NodeJS.Timeout | undefined;
+      let lastTurn: NodeJS.Immediate | undefined;
+
+      const settle = (): void => {
+        settled = true;
+        clearTimeout(timer);
+        clearImmediate(lastTurn);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const fail = (problem: string, retryable = true, status?: number): void => {
+        if (!settled) {
+          settle();
+          reject(new ExportError(`POST ${this.shownUrl} failed: ${problem}`, { retryable, status }));
+          current?.destroy();
+        }
+      };
+      const onAbort = (): void => fail('aborted');
+
+      const send = (isRepeat: boolean): void => {
+        const request = this.#newRequest(body, headers);
+        current = request;
+        let hasAnswer = false;
+        // Stays for good: a request that was destroyed may still report an error, which without a listener is an uncaught exception.
+        request.on('error', (error) => {
+          // Once an answer has begun, it decides: a server that has refused a body need not read the rest of it.
+          if (settled || hasAnswer || request !== current) {
+            return;
+          }
+          if (!isRepeat && request.reusedSocket && isConnectionLoss(error)) {
+            // The server had closed the idle connection. The other idle ones are as old.
+            this.#destroyIdleSockets();
+            attempt(true);
+          } else {
+            fail(problemOf(error));
+          }
+        });
+        request.on('close', () => {
+          if (!hasAnswer && request === current) {
+            fail('the connection was closed without an answer');
+          }
+        });
+        request.on('response', (response) => {
+          hasAnswer = true;
+          const onComplete = (answer: HttpResponse): void => {
+            if (!settled) {
+              settle();
+              resolve(answer);
+              if (!request.writableFinished) {
+                // The server may never read the rest of the body, and the socket would wait for ever.
+                request.destroy();
+              }
+            }
+          };
+          collect(response, onComplete, fail);
+        });
+        request.end(body);
+      };
+      const attempt = (isRepeat: boolean): void => {
+        try {
+          send(isRepeat);
+        } catch (error) {
+          fail(problemOf(error), false);
+        }
+      };
+
+      if (this.#closed) {
+        fail('the exporter has been shut down', false);
+      } else if (signal.aborted) {
+        fail('aborted');
+      } else {
+        signal.addEventListener('abort', onAbort, { once: true });
+        if (timeoutMillis > 0) {
+          const onTimeout = (): void => fail(`no complete answer within ${timeoutMillis} ms`);
+          // An application that has blocked the event loop for longer may find the answer waiting in the socket: one more turn reads it.
+          timer = setTimeout(() => (lastTurn = setImmediate(onTimeout)), timeoutMillis);
+        }
+        attempt(false);
+      }
+    });
+  }
+
+  #newRequest(body: Uint8Array, headers: Readonly<Record<string, string>>): ClientRequest {
+    return this.#request(this.#url, {
+      method: 'POST',
+      agent: this.#agent,
+      headers: { ...this.#options.headers, ...headers, 'content-length': body.byteLength },
+    });
+  }
+
+  #destroyIdleSockets(): void {
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) {
+        socket.destroy();
+      }
+    }
+  }
+}
+
+function collect(
+  response: IncomingMessage,
+  onComplete: (answer: HttpResponse) => void,
+  onFailure: (problem: string, retryable?: boolean, status?: number) => void,
+): void {
+  const status = response.statusCode ?? 0;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MAX_RESPONSE_BYTES) {
+      chunks.length = 0;
+      onFailure(`the answer (status ${status}) is larger than ${MAX_RESPONSE_BYTES} bytes`, false, status);
+    } else {
+      chunks.push(chunk);
+    }
+  });
+  const onCut = (): void => onFailure(`the answer (status ${status}) was cut`);
+  response.on('end', () => {
+    if (response.complete) {
+      onComplete({ status, headers: response.headers, body: Buffer.concat(chunks, size) });
+    } else {
+      onCut();
+    }
+  });
+  response.on('error', onCut);
+  response.on('close', onCut);
+}
+
+function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE';
+}
+
+/** The code alone: messages of `node:http` can hold bytes of the answer, and those of `node:tls` whole certificates. */
+function problemOf(error: unknown): string {
+  // Happy eyeballs: one error for each address that was tried.
+  const first = error instanceof AggregateError ? ((error.errors as unknown[])[0] ?? error) : error;
+  const { code, name } = first as NodeJS.ErrnoException;
+  if (code === undefined) {
+    return name;
+  }
+  return code.startsWith('HPE_') ? `the answer is not HTTP (${code})` : code;
+}

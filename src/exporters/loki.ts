@@ -1,0 +1,99 @@
+import { diag } from '@opentelemetry/api';
+import type { Environment } from '../environment';
+import type { LogRecord } from '../record';
+import { VERSION } from '../version';
+import { BuiltInExporter, type ExportOutcome } from './built-in-exporter';
+import { ExportError } from './export-error';
+import { gzipBody, HttpPoster } from './http';
+import { headerSecrets } from './http-options';
+import { LokiMapping } from './loki-mapping';
+import { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
+import { LokiPush } from './loki-push';
+import { judgePush } from './loki-response';
+import { encodeInSlices } from './time-slice';
+
+export { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
+
+/** Says how to make a `LokiLogRecordExporter`. */
+export interface LokiExporterDescription {
+  readonly type: 'loki';
+  readonly options: ResolvedLokiOptions;
+}
+
+/**
+ * Delivers to Grafana Loki, or to what takes its pushes.
+ *
+ * @throws TypeError or RangeError for a wrong option
+ */
+export function loki(options?: LokiExporterOptions): LokiExporterDescription {
+  return { type: 'loki', options: resolveLokiOptions(options) };
+}
+
+/**
+ * What `loki()` describes: one JSON push for each batch, with one stream for each resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
+ * To send a batch again is harmless: Loki stores an entry with the same time, line and structured metadata once.
+ */
+export class LokiLogRecordExporter extends BuiltInExporter {
+  readonly maxBatchBytes = 1024 * 1024;
+  readonly #compress: boolean;
+  readonly #poster: HttpPoster;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #mapping: LokiMapping;
+  readonly #reportedCuts = new Set<string>();
+
+  /** @throws TypeError or RangeError for a wrong option */
+  constructor(options?: LokiExporterOptions, environment: Environment = process.env) {
+    super();
+    const resolved = resolveLokiOptions(options, environment);
+    const { url, headers, timeoutMillis } = resolved;
+    // The tenant is no credential, and Loki's messages are about it.
+    const secrets = headerSecrets(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'x-scope-orgid')));
+    this.#compress = resolved.compression === 'gzip';
+    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
+    this.#headers = { 'content-type': 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
+    this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
+  }
+
+  sizeOf(record: LogRecord): number {
+    return this.#mapping.sizeOf(record);
+  }
+
+  async exportOnce(records: readonly LogRecord[], signal: AbortSignal): Promise<ExportOutcome> {
+    const push = new LokiPush();
+    let invalid = 0;
+    const write = (record: LogRecord): void => {
+      try {
+        this.#mapping.write(record, push);
+      } catch {
+        invalid++;
+      }
+    };
+    try {
+      this.#mapping.startBatch();
+      await encodeInSlices(records, write, signal);
+      let rejected = 0;
+      let message = 'the records have no valid form';
+      for (const body of push.finish()) {
+        const response = await this.#poster.post(this.#compress ? await gzipBody(body.json) : body.json, this.#headers, signal);
+        const judged = judgePush(response, body.records, body.streams, this.#poster);
+        rejected += judged.rejected;
+        message = judged.words || message;
+      }
+      return invalid === 0 && rejected === 0 ? {} : { lost: { ...(invalid > 0 && { invalid }), ...(rejected > 0 && { rejected }) }, message };
+    } catch (error) {
+      throw error === signal.reason && !(error instanceof ExportError) ? new ExportError('aborted', { retryable: true }) : error;
+    }
+  }
+
+  protected close(): void {
+    this.#poster.close();
+  }
+
+  /** Once for each kind: an application whose lines are too long has many of them. */
+  #reportCut(what: string): void {
+    if (!this.#reportedCuts.has(what)) {
+      this.#reportedCuts.add(what);
+      diag.warn(`otel-log-queue: some ${what} are more or longer than Loki takes; they are cut, and the records are delivered without the rest (said once)`);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+export { QueueLogRecordProcessor } from './processor';
+export type { LaneDefinition, QueueLogRecordProcessorOptions } from './options';
+export type { LaneOptions } from './lane/lane-options';
+export type { RetryOptions } from './lane/retry';
+export type { OverflowPolicyName, OverflowPolicyOptions } from './queue/overflow-policy';
+export type { LaneState, LaneStats, LossCounts, LossReason, QueueStats } from './stats';
+export type { Loss, OnLoss } from './loss-reporter';
+export { FlushError } from './flush-error';
+export { ExportError, type ExportErrorOptions } from './exporters/export-error';
+export type { ExporterDescription } from './exporters/description';
+export { otlp, OtlpLogRecordExporter, type OtlpExporterOptions } from './exporters/otlp';
+export { loki, LokiLogRecordExporter, type LokiExporterOptions } from './exporters/loki';
+export { stdout, StdoutLogRecordExporter, type StdoutExporterOptions } from './exporters/stdout';
+export { file, FileLogRecordExporter, type FileExporterOptions } from './exporters/file';
+export { counting, CountingLogRecordExporter, type CountingExporterOptions } from './exporters/counting';
