@@ -35,6 +35,7 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
   readonly #leaveExitHook: () => void;
   #emitted = 0;
   #accepted = 0;
+  #emittedBeforeExit = -1;
   #largestBytes = 1;
   #shutdown: Promise<void> | undefined = undefined;
 
@@ -171,12 +172,15 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
 
   /** A flush that a backend without an answer cannot hold for longer than `exitTimeoutMillis`, nor anything for longer than `shutdownTimeoutMillis`. */
   async #onBeforeExit(): Promise<void> {
-    if (this.#shutdown !== undefined || this.#lanes.every((lane) => lane.pending === 0)) {
+    // What an earlier round could not deliver has had its attempt.
+    if (this.#shutdown !== undefined || this.#emitted === this.#emittedBeforeExit || this.#lanes.every((lane) => lane.pending === 0)) {
       return;
     }
-    let progress = -1;
+    this.#emittedBeforeExit = this.#emitted;
+    const settled = (): number => this.#lanes.reduce((sum, lane) => sum + lane.progress, 0);
+    let progress = settled();
     const watch = setInterval(() => {
-      const now = this.#lanes.reduce((sum, lane) => sum + lane.progress, 0);
+      const now = settled();
       if (now === progress) {
         this.#lanes.forEach((lane) => lane.abortAttempt('no progress within exitTimeoutMillis at the end of the process'));
       }

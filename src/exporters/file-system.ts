@@ -23,14 +23,16 @@ const open = promisify(fs.open);
 const write = promisify(fs.write);
 const read = promisify(fs.read);
 const mkdir = promisify(fs.mkdir);
+const stat = promisify(fs.stat);
+const fstat = promisify(fs.fstat);
 
 export const nodeFileSystem: FileSystem = {
   open: (path, flags, mode) => open(path, flags, mode),
   close: promisify(fs.close),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, bytes, offset, length, position) => (await read(fd, bytes, offset, length, position)).bytesRead,
-  fstat: (fd) => promisify(fs.fstat)(fd),
-  stat: (path) => promisify(fs.stat)(path),
+  fstat: (fd) => fstat(fd),
+  stat: (path) => stat(path),
   rename: promisify(fs.rename),
   unlink: promisify(fs.unlink),
   mkdir: async (path) => {

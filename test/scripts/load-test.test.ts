@@ -153,7 +153,7 @@ describe('npm run load', () => {
     [[], { LOAD_TEST_STRATEGY: 'newest' }, 'load-test: LOAD_TEST_STRATEGY must be one of drop, drop-oldest, sample, priority, block, received "newest"\n'],
     [['--worker', 'no-such-worker'], {}, /^load-test: .*worker.*'event-loop'.*"no-such-worker"\n$/],
   ])('ends with code 2 and one line for a wrong value: %j %j', async (args, environment, message) => {
-    const outcome = await load(args, environment as Record<string, string>);
+    const outcome = await load(args, environment);
     expect(outcome).toEqual({ code: 2, stdout: '', stderr: typeof message === 'string' ? message : (expect.stringMatching(message) as string) });
   });
 

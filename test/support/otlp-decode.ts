@@ -71,7 +71,7 @@ export function logRecordsOf(logs: DecodedLogs): DecodedLogRecord[] {
 
 /** The value as plain JavaScript: integers within the safe range as numbers, others as bigint, an empty value as null. */
 export function plainValue(value: DecodedValue): unknown {
-  const [tag, content] = Object.entries(value)[0] ?? ['empty', null];
+  const [tag, content] = (Object.entries(value) as [string, unknown][])[0] ?? ['empty', null];
   switch (tag) {
     case 'intValue':
       return Number.isSafeInteger(Number(content)) ? Number(content) : content;
