@@ -210,14 +210,9 @@ function collect(
       chunks.push(chunk);
     }
   });
+  // Node reports a cut answer as an error, not as an end.
   const onCut = (): void => onFailure(`the answer (status ${status}) was cut`);
-  response.on('end', () => {
-    if (response.complete) {
-      onComplete({ status, headers: response.headers, body: Buffer.concat(chunks, size) });
-    } else {
-      onCut();
-    }
-  });
+  response.on('end', () => onComplete({ status, headers: response.headers, body: Buffer.concat(chunks, size) }));
   response.on('error', onCut);
   response.on('close', onCut);
 }

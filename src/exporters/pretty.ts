@@ -1,7 +1,7 @@
 import type { LogRecord } from '../record';
-import { JsonValues } from './json-value';
+import { JsonValues, quoted } from './json-value';
 import { severityName } from './readable';
-import { timeText } from './time-text';
+import { TimeTexts } from './time-text';
 
 const STACK_ATTRIBUTE = 'exception.stacktrace';
 const STACK_INDENT = '    ';
@@ -25,6 +25,7 @@ const PLAIN = /^[^\s"'=\\]+$/u;
  */
 export class PrettyLine {
   readonly #values = new JsonValues();
+  readonly #times = new TimeTexts();
   readonly #color: boolean;
 
   constructor(color: boolean) {
@@ -42,7 +43,7 @@ export class PrettyLine {
 
   #line(record: LogRecord): string {
     const { severityNumber, eventName, body, spanContext, attributes } = record;
-    const time = timeText(record.hrTime) ?? timeText(record.hrTimeObserved);
+    const time = this.#times.text(record.hrTime) ?? this.#times.text(record.hrTimeObserved);
     const parts: string[] = [];
     // Milliseconds are enough for the eye.
     parts.push(this.#paint(DIM, time === undefined ? '-' : `${time.slice(0, 23)}Z`));
@@ -97,7 +98,7 @@ function stackLines(stack: string): string {
 }
 
 function quotedIfNeeded(text: string): string {
-  return escaped(PLAIN.test(text) ? text : JSON.stringify(text));
+  return escaped(PLAIN.test(text) ? text : quoted(text));
 }
 
 function escaped(text: string): string {

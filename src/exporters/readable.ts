@@ -1,6 +1,6 @@
 import { settledResourceAttributes, type LogRecord, type Resource } from '../record';
-import { JsonValues } from './json-value';
-import { timeText } from './time-text';
+import { JsonValues, quoted } from './json-value';
+import { TimeTexts } from './time-text';
 
 // What tells one source from another. A full resource is a kilobyte in each line, mostly about the host and the command line; the format `otlp` has all of it.
 const RESOURCE_KEYS = ['service.name', 'service.namespace', 'service.version', 'service.instance.id', 'deployment.environment.name'];
@@ -32,6 +32,7 @@ export function severityName(record: LogRecord): string | undefined {
  */
 export class ReadableJson {
   readonly #values = new JsonValues();
+  readonly #times = new TimeTexts();
   // Text by identity: a resource and a scope are one object for very many records.
   readonly #resources = new WeakMap<object, string>();
   readonly #scopes = new WeakMap<object, string>();
@@ -48,15 +49,15 @@ export class ReadableJson {
   #line(record: LogRecord): string {
     const { severityNumber, eventName, body, spanContext, attributes } = record;
     const severity = severityName(record);
-    let line = timeField(record);
+    let line = this.#timeField(record);
     if (severity !== undefined) {
-      line += `,"severity_text":${JSON.stringify(severity)}`;
+      line += `,"severity_text":${quoted(severity)}`;
     }
     if (typeof severityNumber === 'number' && Number.isInteger(severityNumber)) {
       line += `,"severity_number":${severityNumber}`;
     }
     if (typeof eventName === 'string' && eventName !== '') {
-      line += `,"event_name":${JSON.stringify(eventName)}`;
+      line += `,"event_name":${quoted(eventName)}`;
     }
     if (body !== undefined) {
       line += `,"body":${this.#values.text(body)}`;
@@ -72,6 +73,11 @@ export class ReadableJson {
     return `{${(line + this.#scopeField(record) + this.#resourceField(record.resource)).slice(1)}}`;
   }
 
+  #timeField(record: LogRecord): string {
+    const time = this.#times.text(record.hrTime) ?? this.#times.text(record.hrTimeObserved);
+    return time === undefined ? '' : `,"time":"${time}"`;
+  }
+
   #scopeField(record: LogRecord): string {
     const scope = record.instrumentationScope;
     if (typeof scope !== 'object' || scope === null) {
@@ -79,8 +85,8 @@ export class ReadableJson {
     }
     let text = this.#scopes.get(scope);
     if (text === undefined) {
-      text = typeof scope.name === 'string' && scope.name !== '' ? `,"scope":${JSON.stringify(scope.name)}` : '';
-      text += typeof scope.version === 'string' && scope.version !== '' ? `,"scope_version":${JSON.stringify(scope.version)}` : '';
+      text = typeof scope.name === 'string' && scope.name !== '' ? `,"scope":${quoted(scope.name)}` : '';
+      text += typeof scope.version === 'string' && scope.version !== '' ? `,"scope_version":${quoted(scope.version)}` : '';
       this.#scopes.set(scope, text);
     }
     return text;
@@ -101,20 +107,15 @@ export class ReadableJson {
   }
 }
 
-function timeField(record: LogRecord): string {
-  const time = timeText(record.hrTime) ?? timeText(record.hrTimeObserved);
-  return time === undefined ? '' : `,"time":"${time}"`;
-}
-
 function traceFields(spanContext: NonNullable<LogRecord['spanContext']>): string {
   const { traceId, spanId, traceFlags } = spanContext;
-  let text = typeof traceId === 'string' ? `,"trace_id":${JSON.stringify(traceId)}` : '';
-  text += typeof spanId === 'string' ? `,"span_id":${JSON.stringify(spanId)}` : '';
+  let text = typeof traceId === 'string' ? `,"trace_id":${quoted(traceId)}` : '';
+  text += typeof spanId === 'string' ? `,"span_id":${quoted(spanId)}` : '';
   return typeof traceFlags === 'number' ? `${text},"trace_flags":"${(traceFlags & 0xff).toString(16).padStart(2, '0')}"` : text;
 }
 
 function resourceField(resource: Resource, values: JsonValues): string {
   const attributes = settledResourceAttributes(resource);
-  const fields = RESOURCE_KEYS.filter((key) => attributes[key] != null).map((key) => `${JSON.stringify(key)}:${values.text(attributes[key])}`);
+  const fields = RESOURCE_KEYS.filter((key) => attributes[key] != null).map((key) => `${quoted(key)}:${values.text(attributes[key])}`);
   return fields.length === 0 ? '' : `,"resource":{${fields.join(',')}}`;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { PrettyLine } from '../../src/exporters/pretty';
 import { ReadableJson, severityName } from '../../src/exporters/readable';
-import { timeText } from '../../src/exporters/time-text';
+import { TimeTexts } from '../../src/exporters/time-text';
 import type { LogRecord } from '../../src/record';
 import { makeRecord } from '../support/records';
 
@@ -196,12 +196,20 @@ describe('severityName', () => {
   });
 });
 
-describe('timeText', () => {
+describe('TimeTexts', () => {
+  const times = new TimeTexts();
+
+  it('does not mix up seconds, in any order', () => {
+    expect([[1, 5], [1, 6], [2, 5], [1, 5]].map((time) => times.text(time))).toEqual([
+      '1970-01-01T00:00:01.000000005Z', '1970-01-01T00:00:01.000000006Z', '1970-01-01T00:00:02.000000005Z', '1970-01-01T00:00:01.000000005Z',
+    ]);
+  });
+
   it('carries nanoseconds into seconds', () => {
-    expect(timeText([1, 1_500_000_000])).toBe('1970-01-01T00:00:02.500000000Z');
+    expect(times.text([1, 1_500_000_000])).toBe('1970-01-01T00:00:02.500000000Z');
   });
 
   it.each([[undefined], [5], [[]], [[NaN, 0]], [[0, 0]], [[-5, 0]], [[1.5, 0]], [[1, NaN]], [[1, Infinity]], [[253_402_300_800, 0]], [['1', 0]]])('has no text for %p', (time) => {
-    expect(timeText(time)).toBeUndefined();
+    expect(times.text(time)).toBeUndefined();
   });
 });

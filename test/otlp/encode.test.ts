@@ -61,7 +61,7 @@ describe('the same content as the stock serializer', () => {
 
   it.each(Object.entries(values))('for %s as bodies, attributes, in arrays and in maps', (_name, list) => {
     const map = Object.fromEntries(list.map((value, index) => [`key ${index}`, value]));
-    const records = captureRecords([...list.map((body) => ({ body: body as string })), { attributes: map }, { body: list as string[] }, { body: { map, list } as object as string }]);
+    const records = captureRecords([...(list as string[]).map((body) => ({ body })), { attributes: map }, { body: list }, { body: { map, list } }]);
     expect(decodeOurs(records)).toEqual(decodeStock(records));
   });
 
@@ -91,7 +91,7 @@ describe('the same content as the stock serializer', () => {
         records.sort((one, other) => (order.get(one) as number) - (order.get(other) as number));
         expect(decodeOurs(records)).toEqual(decodeStock(records));
       }),
-      { numRuns: 500 },
+      { numRuns: 100 },
     );
     restore();
   });
@@ -204,7 +204,7 @@ describe('records without a valid form', () => {
         const { bytes, added } = encode(list.map(recordByHand));
         expect(logRecordsOf(decodeLogsRequest(bytes))).toHaveLength(added.filter(Boolean).length);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
     restore();
   });
@@ -234,8 +234,8 @@ describe('nesting', () => {
 
   it('takes as many values as the limit, for each record anew', () => {
     const body = Array.from({ length: MAX_VALUES }, (_, index) => index);
-    const records = [recordByHand({ body }), recordByHand({ body })];
-    expect(decodeOurs(records)).toEqual(decodeStock(records));
+    const decoded = logRecordsOf(decodeOurs([recordByHand({ body }), recordByHand({ body })]));
+    expect(decoded.map((record) => (record.body as { arrayValue: unknown[] }).arrayValue.length)).toEqual([MAX_VALUES, MAX_VALUES]);
   });
 });
 

@@ -126,10 +126,15 @@ export class FaultServer {
     this.#server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   }
 
-  static async start(...steps: FaultStep[]): Promise<FaultServer> {
+  static start(...steps: FaultStep[]): Promise<FaultServer> {
+    return FaultServer.startAt(0, ...steps);
+  }
+
+  /** On a given port: that of a server that was closed, for one that comes back. */
+  static async startAt(port: number, ...steps: FaultStep[]): Promise<FaultServer> {
     const server = new FaultServer();
     server.script(...steps);
-    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.#server.listen(port, '127.0.0.1', resolve));
     return server;
   }
 

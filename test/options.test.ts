@@ -1,0 +1,103 @@
+import { InMemoryLogRecordExporter, type LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { counting, otlp, QueueLogRecordProcessor, type QueueLogRecordProcessorOptions } from '../src';
+import { resolveOptions } from '../src/options';
+import { captureDiag } from './support/capture-diag';
+
+const exporter = new InMemoryLogRecordExporter();
+let diagnostics: ReturnType<typeof captureDiag>;
+
+beforeEach(() => {
+  diagnostics = captureDiag();
+});
+
+afterEach(() => diagnostics.restore());
+
+describe('options', () => {
+  it('have the defaults of BatchLogRecordProcessor', () => {
+    expect(resolveOptions({ exporter })).toMatchObject({
+      shutdownTimeoutMillis: 10_000,
+      exitTimeoutMillis: 2000,
+      lanes: [
+        {
+          name: 'InMemoryLogRecordExporter',
+          options: {
+            maxQueueSize: 2048,
+            maxExportBatchSize: 512,
+            scheduledDelayMillis: 1000,
+            exportTimeoutMillis: 30_000,
+            maxQueueBytes: undefined,
+            minSeverity: undefined,
+            onQueueFull: { policy: 'drop' },
+            retry: { initialDelayMillis: 1000, maxDelayMillis: 30_000, multiplier: 1.5, maxElapsedTimeMillis: 300_000 },
+          },
+        },
+      ],
+    });
+    expect(diagnostics.lines).toEqual([]);
+  });
+
+  it('of the processor are the defaults of every lane, and a lane has its own', () => {
+    const { lanes } = resolveOptions({
+      maxQueueSize: 100,
+      onQueueFull: 'drop-oldest',
+      retry: false,
+      exporters: [counting(), { exporter: counting(), name: 'mine', maxQueueSize: 5, onQueueFull: { policy: 'sample', ratio: 0.5 }, retry: { maxElapsedTimeMillis: 7 } }, { exporter: counting(), maxQueueSize: undefined } as never],
+    });
+    expect(lanes.map(({ name }) => name)).toEqual(['counting', 'mine', 'counting-2']);
+    expect(lanes.map(({ options }) => options.maxQueueSize)).toEqual([100, 5, 100]);
+    expect(lanes[1]?.options).toMatchObject({ onQueueFull: { policy: 'sample', ratio: 0.5, threshold: 0.8 }, retry: { maxElapsedTimeMillis: 7, initialDelayMillis: 1000 }, maxExportBatchSize: 5 });
+    expect(lanes[2]?.options).toMatchObject({ onQueueFull: { policy: 'drop-oldest' }, retry: false });
+  });
+
+  it('clamp maxExportBatchSize to maxQueueSize with a warning, as BatchLogRecordProcessor does', () => {
+    expect(resolveOptions({ exporter, maxQueueSize: 10, maxExportBatchSize: 20 }).lanes[0]?.options.maxExportBatchSize).toBe(10);
+    expect(diagnostics.lines.some((line) => line.includes('maxExportBatchSize (20) is larger than maxQueueSize (10)'))).toBe(true);
+  });
+
+  it('that are unknown are named in one warning', () => {
+    new QueueLogRecordProcessor({ exporter, maxQueSize: 10, concurrency: 2 } as QueueLogRecordProcessorOptions);
+    expect(diagnostics.lines).toEqual(["warn otel-log-queue: QueueLogRecordProcessor has no option 'maxQueSize', 'concurrency'; ignored"]);
+  });
+
+  it.each<[string, unknown, typeof TypeError | typeof RangeError, string]>([
+    ['nothing', undefined, TypeError, 'options must be an object, received undefined'],
+    ['no exporter', {}, TypeError, 'exactly one of exporter and exporters must be given, received neither'],
+    ['both', { exporter, exporters: [exporter] }, TypeError, 'exactly one of exporter and exporters must be given, received both'],
+    ['an empty list', { exporters: [] }, TypeError, 'exporters must be an array of at least one exporter'],
+    ['a list that is none', { exporters: exporter }, TypeError, 'exporters must be an array of at least one exporter'],
+    ['an exporter that is none', { exporter: {} }, TypeError, 'exporter must be a LogRecordExporter or what otlp()'],
+    ['an entry that is none', { exporters: [exporter, 'otlp'] }, TypeError, 'exporters[1] must be an object, received "otlp"'],
+    ['an entry without exporter', { exporters: [{ name: 'x' }] }, TypeError, 'exporters[0].exporter must be a LogRecordExporter'],
+    ['a name twice', { exporters: [{ exporter, name: 'x' }, { exporter, name: 'x' }] }, TypeError, 'exporters[1].name must differ'],
+    ['an empty name', { exporters: [{ exporter, name: '' }] }, TypeError, 'exporters[0].name must be a non-empty string, received ""'],
+    ['a queue of nothing', { exporter, maxQueueSize: 0 }, RangeError, 'maxQueueSize must be an integer from 1 to 4294967295, received 0'],
+    ['a queue of half a record', { exporter, maxQueueSize: 0.5 }, RangeError, 'maxQueueSize must be an integer'],
+    ['a queue size as text', { exporter, maxQueueSize: '10' }, TypeError, 'maxQueueSize must be an integer from 1 to 4294967295, received "10"'],
+    ['a lane with a queue of nothing', { exporters: [{ exporter, maxQueueSize: 0 }] }, RangeError, 'exporters[0].maxQueueSize must be'],
+    ['bytes below one', { exporter, maxQueueBytes: 0 }, RangeError, 'maxQueueBytes must be an integer of at least 1, received 0'],
+    ['a batch of nothing', { exporter, maxExportBatchSize: 0 }, RangeError, 'maxExportBatchSize must be'],
+    ['batch bytes below one', { exporter, maxExportBatchBytes: -5 }, RangeError, 'maxExportBatchBytes must be'],
+    ['a negative delay', { exporter, scheduledDelayMillis: -1 }, RangeError, 'scheduledDelayMillis must be an integer from 0 to 2147483647, received -1'],
+    ['a delay that no timer knows', { exporter, scheduledDelayMillis: 2 ** 31 }, RangeError, 'scheduledDelayMillis must be'],
+    ['an endless time-out', { exporter, exportTimeoutMillis: Infinity }, RangeError, 'exportTimeoutMillis must be an integer from 0 to 2147483647, received Infinity'],
+    ['a severity below TRACE', { exporter, minSeverity: 0 }, RangeError, 'minSeverity must be an integer from 1 to 24, received 0'],
+    ['a negative block time-out', { exporter, blockOnQueueFullTimeoutMillis: -1 }, RangeError, 'blockOnQueueFullTimeoutMillis must be'],
+    ['retry: true', { exporter, retry: true }, TypeError, 'retry must be an object, received true'],
+    ['a shrinking delay', { exporter, retry: { multiplier: 0.5 } }, RangeError, 'retry.multiplier must be a number from 1 to 100, received 0.5'],
+    ['a negative budget', { exporter, retry: { maxElapsedTimeMillis: -1 } }, RangeError, 'retry.maxElapsedTimeMillis must be'],
+    ['an unknown worker', { exporter, worker: 'process' }, RangeError, "worker must be one of 'event-loop', received \"process\""],
+    ['a shutdown time-out as text', { exporter, shutdownTimeoutMillis: '5' }, TypeError, 'shutdownTimeoutMillis must be'],
+    ['a negative exit time-out', { exporter, exitTimeoutMillis: -1 }, RangeError, 'exitTimeoutMillis must be'],
+    ['a callback that is none', { exporter, onLoss: 'log' }, TypeError, 'onLoss must be a function, received string'],
+    ['a policy that is none', { exporter, onQueueFull: 'spill' }, RangeError, 'onQueueFull must be one of'],
+  ])('%s: a clear error', (_, options, type, message) => {
+    const construct = (): unknown => new QueueLogRecordProcessor(options as QueueLogRecordProcessorOptions);
+    expect(construct).toThrow(type);
+    expect(construct).toThrow(message);
+  });
+
+  it('take a description, an exporter object and a class of the package alike', () => {
+    const object: LogRecordExporter = exporter;
+    expect(resolveOptions({ exporters: [otlp(), object, { exporter: counting() }] }).lanes.map(({ name }) => name)).toEqual(['otlp', 'InMemoryLogRecordExporter', 'counting']);
+  });
+});
