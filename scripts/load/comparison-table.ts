@@ -11,7 +11,8 @@ interface Round {
 
 interface Row {
   readonly title: string;
-  readonly cell: (run: RunResult, noop: RunResult) => string;
+  /** @param run the runs of one processor as one; `runs` are the runs themselves */
+  readonly cell: (run: RunResult, noop: RunResult, runs: readonly RunResult[]) => string;
   /** What is divided for the two ratio columns; absent: no ratios. */
   readonly figure?: (run: RunResult, noop: RunResult) => number | null;
   /** The no-op processor has no such figure. */
@@ -40,7 +41,7 @@ const ROWS: readonly Row[] = [
   { title: '  above no-op, process', cell: (run, noop) => micros(processAbove(run, noop)), figure: processAbove, withoutNoop: true },
   { title: '  process, per received', cell: (run) => micros(cpuPerReceived(run)), figure: cpuPerReceived, withoutNoop: true },
   { title: 'peak RSS', cell: (run) => mebibytes(run.peakRssBytes), figure: (run) => run.peakRssBytes },
-  { title: 'received per second', cell: (run) => count(run.received / run.seconds), figure: (run) => run.received / run.seconds, withoutNoop: true },
+  { title: 'received per second', cell: (_run, _noop, runs) => count(median(runs.map(receivedPerSecond))), figure: receivedPerSecond, withoutNoop: true },
 ];
 
 /** One column per processor and two of ratios. */
@@ -51,9 +52,9 @@ export function comparisonTable(runs: readonly RunResult[]): string[] {
   const [queue, stock, noop] = [medianRun(queues), medianRun(stocks), medianRun(noops)];
   const cells = ROWS.map((row) => [
     row.title,
-    row.cell(queue, noop),
-    row.cell(stock, noop),
-    row.withoutNoop === undefined ? row.cell(noop, noop) : '-',
+    row.cell(queue, noop, queues),
+    row.cell(stock, noop, stocks),
+    row.withoutNoop === undefined ? row.cell(noop, noop, noops) : '-',
     row.figure === undefined ? '' : ratio(medianRatio(rounds, row.figure, 'stock')),
     row.figure === undefined || row.withoutNoop === true ? '' : ratio(medianRatio(rounds, row.figure, 'noop')),
   ]);
@@ -82,6 +83,10 @@ function processAbove(run: RunResult, noop: RunResult): number {
 
 function cpuPerReceived(run: RunResult): number | null {
   return run.received === 0 ? null : (run.cpuMicrosPerRecord.process * run.attempted) / run.received;
+}
+
+function receivedPerSecond(run: RunResult): number {
+  return run.received / run.seconds;
 }
 
 function align(rows: readonly (readonly string[])[]): string[] {

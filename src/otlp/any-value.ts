@@ -17,6 +17,11 @@ const ARRAY_TAG = 0x2a;
 const MAP_TAG = 0x32;
 const BYTES_TAG = 0x3a;
 
+// Containers are taken for small ones, and shifted if they are not. That would move a large value once for each level around it, so that
+// deeper ones are taken for large, and only shifted back if they are small.
+const MAX_SHIFTED_DEPTH = 4;
+const MAX_LENGTH_WIDTH = 5;
+
 /** A double that is an integer of this range is written as an int64, as the stock serializer does. */
 export const MIN_INT64 = -(2 ** 63);
 /** One more than the largest int64. */
@@ -55,7 +60,7 @@ export class AnyValueWriter {
   /** A field of `AnyValue`. */
   field(tag: number, value: unknown): void {
     const wire = this.#wire;
-    const width = varintWidth(expectedSize(value));
+    const width = varintWidth(this.#expectedSize(value));
     wire.reserve(6);
     wire.byte(tag);
     const start = wire.open(width);
@@ -75,7 +80,7 @@ export class AnyValueWriter {
         return;
       }
     }
-    const valueSize = expectedSize(value);
+    const valueSize = this.#expectedSize(value);
     const valueWidth = varintWidth(valueSize);
     const width = varintWidth((encodedKey?.length ?? key.length + 3) + valueWidth + valueSize);
     wire.reserve(11);
@@ -132,6 +137,14 @@ export class AnyValueWriter {
     }
   }
 
+  /** The size of the `AnyValue` if its string is ASCII or its container small. */
+  #expectedSize(value: unknown): number {
+    if (typeof value === 'string') {
+      return 1 + varintWidth(value.length) + value.length;
+    }
+    return this.#nesting.depth >= MAX_SHIFTED_DEPTH && typeof value === 'object' && value !== null ? Infinity : 0;
+  }
+
   #bigint(value: bigint): void {
     const wire = this.#wire;
     if (BigInt.asIntN(64, value) === value) {
@@ -151,7 +164,9 @@ export class AnyValueWriter {
     } else if (this.#nesting.enter(value)) {
       const isArray = Array.isArray(value);
       wire.byte(isArray ? ARRAY_TAG : MAP_TAG);
-      const start = wire.open(1);
+      const width = this.#nesting.depth > MAX_SHIFTED_DEPTH ? MAX_LENGTH_WIDTH : 1;
+      wire.reserve(MAX_LENGTH_WIDTH);
+      const start = wire.open(width);
       if (isArray) {
         for (let index = 0; index < value.length; index++) {
           this.#nesting.count();
@@ -165,15 +180,10 @@ export class AnyValueWriter {
           }
         }
       }
-      wire.close(start, 1);
+      wire.close(start, width);
       this.#nesting.leave();
     }
   }
-}
-
-/** The size of the `AnyValue` if its strings are ASCII. Containers are taken for small ones. */
-function expectedSize(value: unknown): number {
-  return typeof value === 'string' ? 1 + varintWidth(value.length) + value.length : 0;
 }
 
 /** The first field of a `KeyValue` and the tag of its second. */

@@ -12,6 +12,11 @@ export class Nesting {
   readonly #ancestors: object[] = [];
   #values = 0;
 
+  /** Containers around the current value. */
+  get depth(): number {
+    return this.#ancestors.length;
+  }
+
   /** Before each record. */
   reset(): void {
     this.#ancestors.length = 0;

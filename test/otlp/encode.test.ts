@@ -221,6 +221,14 @@ describe('nesting', () => {
     expect({ levels, bottom }).toEqual({ levels: 64, bottom: null });
   });
 
+  it.each([100, 200, 20_000, 3_000_000])('has valid lengths around %i bytes, however deep', (size) => {
+    for (const levels of [1, 3, 4, 5, 6, 20]) {
+      const body = { array: nested(levels, (inner) => [inner, 'x'.repeat(size)]), map: nested(levels, (inner) => ({ inner, null: null })), bytes: nested(levels, () => [new Uint8Array(size)]) };
+      const records = [recordByHand({ body })];
+      expect(decodeOurs(records)).toEqual(decodeStock(records));
+    }
+  });
+
   it('empties what contains itself, where it does, however many ways lead back', () => {
     const circular: Record<string, unknown> = { name: 'kept' };
     Object.assign(circular, { self: circular, again: [circular], shared: {} });

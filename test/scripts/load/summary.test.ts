@@ -86,6 +86,8 @@ describe('summary', () => {
     // (14-10)/(30-10) = 0.2 and (16-14)/(22-14) = 0.25
     expect(lines.find((line) => line.includes('above no-op, main thread'))?.trim()).toMatch(/^above no-op, main thread .* 0\.2[23]x$/);
     expect(lines.find((line) => line.startsWith('CPU/record, main thread'))).toMatch(/ 15 µs +26 µs +12 µs/);
+    // Counts are sums over the repeats, a rate is not: 50,000 in 2.5 s.
+    expect(lines.find((line) => line.startsWith('received per second'))).toMatch(/ 20,000 +20,000 +- +1\.00x$/);
   });
 
   it('has no ratio where the difference is noise, nor where Node measures no threads', () => {
