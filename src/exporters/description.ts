@@ -13,6 +13,9 @@ export type ExporterDescription =
   | { readonly type: 'file'; readonly options: FileExporterOptions }
   | { readonly type: 'counting'; readonly options: CountingExporterOptions };
 
+// A description is resolved: reading the environment again would repeat its warnings.
+const NO_ENVIRONMENT = {};
+
 const TYPES: readonly unknown[] = ['otlp', 'loki', 'stdout', 'file', 'counting'] satisfies ExporterDescription['type'][];
 
 export function isExporter(value: unknown): value is LogRecordExporter {
@@ -27,9 +30,9 @@ export function isDescription(value: unknown): value is ExporterDescription {
 export function createExporter(description: ExporterDescription): LogRecordExporter {
   switch (description.type) {
     case 'otlp':
-      return new OtlpLogRecordExporter(description.options);
+      return new OtlpLogRecordExporter(description.options, NO_ENVIRONMENT);
     case 'loki':
-      return new LokiLogRecordExporter(description.options);
+      return new LokiLogRecordExporter(description.options, NO_ENVIRONMENT);
     case 'stdout':
       return new StdoutLogRecordExporter(description.options);
     case 'file':

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { BackendText } from './backend-text';
@@ -60,6 +61,8 @@ export class HttpPoster {
   readonly #options: HttpPosterOptions;
   readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
+  // What Node would derive from the URL and the fixed headers at every request.
+  readonly #requestOptions: RequestOptions;
   readonly #backendText: BackendText;
   #closed = false;
 
@@ -71,6 +74,7 @@ export class HttpPoster {
     const isSecure = this.#url.protocol === 'https:';
     this.#request = isSecure ? httpsRequest : httpRequest;
     this.#agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: MAX_SOCKETS });
+    this.#requestOptions = { ...urlToHttpOptions(this.#url), method: 'POST', agent: this.#agent };
   }
 
   /** What a backend said, for a message: printable, without the secrets, at most 1 KB, empty if it is no text. */
@@ -177,11 +181,7 @@ export class HttpPoster {
   }
 
   #newRequest(body: Uint8Array, headers: Readonly<Record<string, string>>): ClientRequest {
-    return this.#request(this.#url, {
-      method: 'POST',
-      agent: this.#agent,
-      headers: { ...this.#options.headers, ...headers, 'content-length': body.byteLength },
-    });
+    return this.#request({ ...this.#requestOptions, headers: { ...this.#options.headers, ...headers, 'content-length': body.byteLength } });
   }
 
   #destroyIdleSockets(): void {

@@ -32,8 +32,8 @@ export function attemptExport(exporter: LogRecordExporter, records: LogRecord[],
   const isBuiltIn = exporter instanceof BuiltInExporter;
   const answer = isBuiltIn ? callBuiltIn(exporter, records, abort.signal) : callObject(exporter, records);
   return new Promise((resolve) => {
-    const reason = new ExportError(`no answer within exportTimeoutMillis (${timeoutMillis} ms)`, { retryable: true });
-    let timer = timeoutMillis === 0 ? undefined : setTimeout(() => abort.abort(reason), timeoutMillis).unref();
+    const onTimeout = (): void => abort.abort(new ExportError(`no answer within exportTimeoutMillis (${timeoutMillis} ms)`, { retryable: true }));
+    let timer = timeoutMillis === 0 ? undefined : setTimeout(onTimeout, timeoutMillis).unref();
     abort.signal.addEventListener('abort', () => {
       clearTimeout(timer);
       const giveUp = (): void => resolve({ kind: 'stuck', failure: failureOf(abort.signal.reason), answered: answer.then(() => undefined) });

@@ -13,6 +13,9 @@ import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import { FlushWaiters, type LaneFlushResult } from './flush-waiters';
 import type { ResolvedLaneOptions } from './lane-options';
 
+// A request costs the main thread as much as hundreds of records, so an exporter that takes all that waits waits for half a queue, but not for more than this.
+const MAX_DUE_RECORDS = 4096;
+
 /** What a lane tells its owner; each call is cheap and does not throw. */
 export interface LaneObserver {
   onLoss(): void;
@@ -36,6 +39,8 @@ export class Lane {
   readonly #queue: RecordQueue;
   readonly #admit: Admission;
   readonly #delivery: BatchDelivery;
+  readonly #dueRecords: number;
+  readonly #dueBytes: number;
   readonly #maxBatchRecords: number;
   readonly #maxBatchBytes: number;
   readonly #sizeOf: (record: LogRecord) => number;
@@ -64,7 +69,10 @@ export class Lane {
     this.losses = new LossCounter(() => observer.onLoss());
     this.#queue = new RecordQueue({ maxRecords: options.maxQueueSize, maxBytes: options.maxQueueBytes });
     this.#admit = admissionFor(options.onQueueFull);
-    this.#maxBatchRecords = builtIn === undefined || options.batchSizeIsSet ? options.maxExportBatchSize : Infinity;
+    const takesAll = builtIn !== undefined && !options.batchSizeIsSet;
+    this.#dueRecords = takesAll ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
+    this.#dueBytes = options.maxQueueBytes === undefined ? Infinity : options.maxQueueBytes / 2;
+    this.#maxBatchRecords = takesAll ? Infinity : options.maxExportBatchSize;
     this.#maxBatchBytes = options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity;
     this.#sizeOf = builtIn === undefined ? estimateRecordBytes : (record) => builtIn.sizeOf(record);
     this.#delivery = new BatchDelivery(exporter, options, scope, {
@@ -114,7 +122,7 @@ export class Lane {
     }
     if (reason !== undefined) {
       this.losses.add(reason, 1);
-    } else if (this.#queue.length >= this.#options.maxExportBatchSize) {
+    } else if (this.#hasEnough()) {
       if (!this.#isDelivering) {
         this.#clock.startTurn();
       }
@@ -186,7 +194,11 @@ export class Lane {
 
   #isDue(): boolean {
     const queue = this.#queue;
-    return queue.length > 0 && (queue.length >= this.#options.maxExportBatchSize || this.#clock.isUp || this.#flushes.target > queue.headPosition);
+    return queue.length > 0 && (this.#hasEnough() || this.#clock.isUp || this.#flushes.target > queue.headPosition);
+  }
+
+  #hasEnough(): boolean {
+    return this.#queue.length >= this.#dueRecords || this.#queue.bytes >= this.#dueBytes;
   }
 
   #startIfDue(): void {

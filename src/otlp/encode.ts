@@ -1,7 +1,8 @@
 import { settledResourceAttributes, type InstrumentationScope, type LogRecord, type Resource } from '../record';
 import { AnyValueWriter } from './any-value';
-import { hexDigit, int32Of, objectOf, textOf, uint32Of } from './record-fields';
-import { UnixNanos } from './unix-nanos';
+import { LogRecordWriter } from './log-record';
+import { objectOf } from './record-fields';
+import { writeCount, writeText } from './scalar-fields';
 import { WireBuffer } from './wire-buffer';
 
 /** A record that takes more is rejected: it is the specification's default limit for a whole request. */
@@ -17,25 +18,10 @@ const SCOPE_VERSION_TAG = 0x12;
 const SCOPE_ATTRIBUTES_TAG = 0x1a;
 const SCOPE_DROPPED_TAG = 0x20;
 const SCHEMA_URL_TAG = 0x1a;
-const LOG_RECORD_TAG = 0x12;
-const TIME_TAG = 0x09;
-const SEVERITY_NUMBER_TAG = 0x10;
-const SEVERITY_TEXT_TAG = 0x1a;
-const BODY_TAG = 0x2a;
-const ATTRIBUTES_TAG = 0x32;
-const DROPPED_TAG = 0x38;
-const FLAGS_TAG = 0x45;
-const TRACE_ID_TAG = 0x4a;
-const SPAN_ID_TAG = 0x52;
-const OBSERVED_TIME_TAG = 0x59;
-const EVENT_NAME_TAG = 0x62;
 
-// Most records take 128 bytes to 16 KiB. Those of the envelopes hold 4 GiB.
-const RECORD_LENGTH_WIDTH = 2;
+// Widths of lengths: a resource or scope takes 128 bytes to 16 KiB, mostly, an envelope up to 4 GiB.
+const HEAD_LENGTH_WIDTH = 2;
 const ENVELOPE_LENGTH_WIDTH = 5;
-
-// More than the fields of a record without strings, attributes and body take.
-const SCALAR_FIELDS_BYTES = 96;
 
 /**
  * Writes an OTLP `ExportLogsServiceRequest` (the same bytes as `LogsData`) in one pass into a buffer that is used again.
@@ -45,7 +31,7 @@ const SCALAR_FIELDS_BYTES = 96;
 export class LogsEncoder {
   readonly #wire = new WireBuffer();
   readonly #values = new AnyValueWriter(this.#wire);
-  readonly #nanos = new UnixNanos();
+  readonly #records = new LogRecordWriter(this.#wire, this.#values);
   readonly #resourceHeads = new WeakMap<object, Uint8Array>();
   readonly #scopeHeads = new WeakMap<object, Uint8Array>();
   #resource: unknown;
@@ -81,9 +67,9 @@ export class LogsEncoder {
         this.#openGroup(resource, scope);
       }
       this.#wire.limit = undoPosition + MAX_RECORD_BYTES;
-      this.#record(record);
+      this.#records.write(record);
       if (this.#wire.position > this.#wire.limit) {
-        throw new RangeError(`a record takes at most ${MAX_RECORD_BYTES} bytes`);
+        throw new RangeError(`more than ${this.#wire.limit} bytes`);
       }
       return true;
     } catch {
@@ -151,10 +137,10 @@ export class LogsEncoder {
     const headStart = wire.position;
     wire.reserve(3);
     wire.byte(RESOURCE_TAG);
-    const start = wire.open(RECORD_LENGTH_WIDTH);
+    const start = wire.open(HEAD_LENGTH_WIDTH);
     this.#values.attributes(RESOURCE_ATTRIBUTES_TAG, settledResourceAttributes(resource as Resource));
-    wire.close(start, RECORD_LENGTH_WIDTH);
-    this.#text(SCHEMA_URL_TAG, resource.schemaUrl);
+    wire.close(start, HEAD_LENGTH_WIDTH);
+    writeText(wire, SCHEMA_URL_TAG, resource.schemaUrl);
     if (isSettled) {
       this.#resourceHeads.set(resource, wire.copyFrom(headStart));
     }
@@ -170,103 +156,13 @@ export class LogsEncoder {
     const headStart = wire.position;
     wire.reserve(3);
     wire.byte(SCOPE_TAG);
-    const start = wire.open(RECORD_LENGTH_WIDTH);
-    this.#text(SCOPE_NAME_TAG, scope.name);
-    this.#text(SCOPE_VERSION_TAG, scope.version);
+    const start = wire.open(HEAD_LENGTH_WIDTH);
+    writeText(wire, SCOPE_NAME_TAG, scope.name);
+    writeText(wire, SCOPE_VERSION_TAG, scope.version);
     this.#values.attributes(SCOPE_ATTRIBUTES_TAG, scope.attributes);
-    this.#count(SCOPE_DROPPED_TAG, scope.droppedAttributesCount);
-    wire.close(start, RECORD_LENGTH_WIDTH);
-    this.#text(SCHEMA_URL_TAG, scope.schemaUrl);
+    writeCount(wire, SCOPE_DROPPED_TAG, scope.droppedAttributesCount);
+    wire.close(start, HEAD_LENGTH_WIDTH);
+    writeText(wire, SCHEMA_URL_TAG, scope.schemaUrl);
     this.#scopeHeads.set(scope, wire.copyFrom(headStart));
-  }
-
-  #record(record: LogRecord): void {
-    const wire = this.#wire;
-    this.#values.reset();
-    wire.reserve(SCALAR_FIELDS_BYTES);
-    wire.byte(LOG_RECORD_TAG);
-    const start = wire.open(RECORD_LENGTH_WIDTH);
-    this.#time(TIME_TAG, record.hrTime);
-    this.#time(OBSERVED_TIME_TAG, record.hrTimeObserved);
-    const severityNumber = int32Of(record.severityNumber);
-    if (severityNumber !== 0) {
-      wire.byte(SEVERITY_NUMBER_TAG);
-      wire.int64(severityNumber);
-    }
-    this.#spanContext(record.spanContext);
-    this.#text(SEVERITY_TEXT_TAG, record.severityText);
-    this.#text(EVENT_NAME_TAG, record.eventName);
-    const body: unknown = record.body;
-    if (body !== undefined) {
-      this.#values.field(BODY_TAG, body);
-    }
-    this.#values.attributes(ATTRIBUTES_TAG, record.attributes);
-    this.#count(DROPPED_TAG, record.droppedAttributesCount);
-    wire.close(start, RECORD_LENGTH_WIDTH);
-  }
-
-  #time(tag: number, hrTime: unknown): void {
-    const { low, high } = this.#nanos.set(hrTime);
-    if (low !== 0 || high !== 0) {
-      this.#wire.byte(tag);
-      this.#wire.fixed32(low);
-      this.#wire.fixed32(high);
-    }
-  }
-
-  #spanContext(spanContext: LogRecord['spanContext']): void {
-    if (typeof spanContext !== 'object' || spanContext === null) {
-      return;
-    }
-    const { traceId, spanId, traceFlags } = spanContext;
-    if (!this.#id(TRACE_ID_TAG, traceId, 32)) {
-      return;
-    }
-    this.#id(SPAN_ID_TAG, spanId, 16);
-    const flags = uint32Of(traceFlags);
-    if (flags !== 0) {
-      this.#wire.byte(FLAGS_TAG);
-      this.#wire.fixed32(flags);
-    }
-  }
-
-  /** The rule of `isValidId`, in the same pass as the writing. */
-  #id(tag: number, hex: unknown, digits: number): boolean {
-    if (typeof hex !== 'string' || hex.length !== digits) {
-      return false;
-    }
-    const wire = this.#wire;
-    const undoPosition = wire.position;
-    wire.byte(tag);
-    wire.byte(digits / 2);
-    let all = 0;
-    for (let index = 0; index < digits; index += 2) {
-      const byte = (hexDigit(hex.charCodeAt(index)) << 4) | hexDigit(hex.charCodeAt(index + 1));
-      all |= byte;
-      wire.byte(byte);
-    }
-    if (all <= 0) {
-      wire.position = undoPosition;
-      return false;
-    }
-    return true;
-  }
-
-  #text(tag: number, value: unknown): void {
-    const text = textOf(value);
-    if (text !== '') {
-      this.#wire.reserve(1);
-      this.#wire.byte(tag);
-      this.#wire.string(text);
-    }
-  }
-
-  #count(tag: number, value: unknown): void {
-    const count = uint32Of(value);
-    if (count !== 0) {
-      this.#wire.reserve(6);
-      this.#wire.byte(tag);
-      this.#wire.uint32(count);
-    }
   }
 }

@@ -7,6 +7,9 @@ import { int32Of, isValidId, objectOf, textOf, uint32Of } from './record-fields'
 import { UnixNanos } from './unix-nanos';
 import { WireBuffer } from './wire-buffer';
 
+// Half of what a string of V8 holds: `finish` must not fail.
+const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+
 const DOCUMENT = textLiteral('{"resourceLogs":[');
 const DOCUMENT_END = textLiteral(']}]}]}');
 const NEXT_RECORD = textLiteral(',');
@@ -61,14 +64,14 @@ export class LogsJsonEncoder {
     const wire = this.#wire;
     const undoPosition = wire.position;
     try {
-      wire.limit = undoPosition + MAX_RECORD_BYTES;
+      wire.limit = Math.min(undoPosition + MAX_RECORD_BYTES, MAX_DOCUMENT_BYTES);
       const resource: unknown = record.resource;
       const scope: unknown = record.instrumentationScope;
       this.#values.reset();
       this.#separator(resource, scope);
       this.#record(record);
       if (wire.position > wire.limit) {
-        throw new RangeError(`a record takes at most ${MAX_RECORD_BYTES} bytes`);
+        throw new RangeError(`more than ${wire.limit} bytes`);
       }
       this.#resource = resource;
       this.#scope = scope;

@@ -35,6 +35,7 @@ export class WireBuffer {
   /** Bytes from the start up to `position`: a view on the buffer, unless the buffer has become too large to be kept, in which case it is given away. */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.position);
+    this.position = 0;
     if (this.bytes.length > MAX_RETAINED_BYTES) {
       this.#replace(MAX_RETAINED_BYTES);
     }

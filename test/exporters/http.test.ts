@@ -129,7 +129,7 @@ describe('an exchange', () => {
     await new Promise(setImmediate);
     // Blocks until the second answer is written, then until the time-out has passed.
     for (let waits = 0; Atomics.load(flag, 0) < 2 && waits < 50; waits++) {
-      Atomics.wait(flag, 0, 1, 100);
+      Atomics.wait(flag, 0, Atomics.load(flag, 0), 100);
     }
     Atomics.wait(flag, 0, 2, 400);
     expect((await answer).body.toString()).toBe('in time');

@@ -91,12 +91,13 @@ describe('names', () => {
     // Forgetting them changes nothing, although the resource's own were noted under the old ones.
     const resource = resourceOf({ 'service.name': 'shop', 'host.name': 'a' });
     for (let index = 0; index < 4200; index++) {
-      const { metadata, raw } = mapWith(mapping, bareRecord({ resource, attributes: { [`k${index}`]: 1, 'host.name': 'b' }, severityNumber: 9 }));
+      const { metadata, raw } = mapWith(mapping, bareRecord({ resource, attributes: { [`k${index}`]: 1, 'host.name': 'b', severity_number: 5 }, severityNumber: 9 }));
       if (index < 4050) {
         continue;
       }
       expect(metadata).toEqual({ [`k${index}`]: '1', host_name: 'a', severity_number: '9', detected_level: 'info' });
       expect(raw.split('"host_name"')).toHaveLength(2);
+      expect(raw.split('"severity_number"')).toHaveLength(2);
     }
   });
 });
@@ -258,6 +259,13 @@ describe('the limits of structured metadata', () => {
     expect(bytesOf(metadata)).toBe(65_536);
     expect(metadata).toMatchObject({ scope_name: 'scope', stack: 's'.repeat(30_000) });
     expect(cuts).toEqual(['attributes']);
+    const little = map({ resource: resourceOf({ command: 'c'.repeat(60_000) }), attributes: { stack: 's'.repeat(6000) } });
+    expect([bytesOf(little.metadata), little.cuts]).toEqual([65_536, ['attributes']]);
+  });
+
+  it('counts the value that stays where two attributes have one name', () => {
+    expect(bytesOf(map({ attributes: { 'a.b': 'small', a_b: 'x'.repeat(70_000) } }).metadata)).toBe(65_536);
+    expect(map({ attributes: { 'a.b': 'x'.repeat(70_000), a_b: 'small', c: 'x'.repeat(65_000) } }).cuts).toEqual([]);
   });
 
   it('drops entries whose names alone are too large', () => {
@@ -271,6 +279,12 @@ describe('the limits of structured metadata', () => {
     expect(Object.keys(metadata)).toHaveLength(128);
     expect(metadata).toMatchObject({ severity_number: '9', detected_level: 'info', host: 'a', scope_name: 'scope', k0: '0', k123: '123' });
     expect(cuts).toEqual(['attributes']);
+    const common = resourceOf(Object.fromEntries([...Object.entries(attributes).slice(0, 10), ['r', 1]]));
+    const both = map({ attributes: Object.fromEntries(Object.entries(attributes).slice(5, 130)), resource: common });
+    expect(Object.keys(both.metadata)).toHaveLength(128);
+    expect(both.metadata).toMatchObject({ r: '1', k0: '0', k126: '126' });
+    expect(both.raw.split('"k7":')).toHaveLength(2);
+    expect(both.cuts).toEqual(['attributes']);
     expect(map({ attributes: Object.fromEntries(Object.entries(attributes).slice(0, 128)) }).cuts).toEqual([]);
   });
 });
@@ -377,6 +391,7 @@ describe('the time', () => {
 
   it('observed is structured metadata only beside another one', () => {
     expect(map({ hrTime: [5, 0], hrTimeObserved: [5, 0] }).metadata).toEqual({ observed_timestamp: '5000000000' });
+    expect(map({ hrTime: [5, 0], hrTimeObserved: [5, 1] }).metadata).toEqual({ observed_timestamp: '5000000001' });
     expect(map({ hrTime: [0, 0], hrTimeObserved: [5, 0] }).metadata).toEqual({});
   });
 
@@ -413,16 +428,19 @@ describe('labels', () => {
 
   it('are 15 at most beside service_name; the others stay structured metadata', () => {
     const names = Array.from({ length: 20 }, (_, index) => `l${index}`);
-    const resource = resourceOf(Object.fromEntries([...names.map((name) => [name, 'v']), ['service.name', 'shop']]) as Record<string, unknown>);
-    const { labels, metadata, cuts } = map({ resource }, { indexAttributes: ['service.name', ...names] });
-    expect(Object.keys(labels)).toHaveLength(16);
-    expect(Object.keys(metadata)).toEqual(['l15', 'l16', 'l17', 'l18', 'l19']);
-    expect(cuts).toContain('labels');
+    for (const order of [['service.name', ...names], [...names, 'service.name']]) {
+      const resource = resourceOf(Object.fromEntries(order.map((name) => [name, 'v'])));
+      const { labels, metadata, cuts } = map({ resource }, { indexAttributes: order });
+      expect(Object.keys(labels)).toHaveLength(16);
+      expect(Object.keys(metadata)).toEqual(['l15', 'l16', 'l17', 'l18', 'l19']);
+      expect(cuts).toContain('labels');
+    }
   });
 
   it('have values of 2048 bytes at most', () => {
     const { labels, cuts } = map({ resource: resourceOf({ 'service.name': 'é'.repeat(1100) }) });
     expect([labels['service_name'], cuts]).toEqual(['é'.repeat(1024), ['labels']]);
+    expect(map({ resource: resourceOf({ 'service.name': 'x'.repeat(2049) }) }).labels['service_name']).toHaveLength(2048);
   });
 });
 
@@ -527,6 +545,7 @@ describe('a push', () => {
     const bodies = push.finish();
     expect(bodies.map(({ records }) => records).reduce((a, b) => a + b)).toBe(100);
     expect(bodies.length).toBeGreaterThan(2);
+    expect(bodies.length).toBeLessThan(6);
     for (const { json } of bodies) {
       expect(json.length).toBeLessThan(4 * 1024 * 1024 - 262_144);
       expect(() => JSON.parse(json.toString()) as unknown).not.toThrow();
@@ -538,7 +557,9 @@ describe('a push', () => {
     const mapping = new LokiMapping(OPTIONS, () => undefined);
     const push = new LokiPush();
     const throwing = { before: 1, get getter(): string { throw new Error('getter'); } };
-    expect(() => mapping.write(bareRecord({ attributes: { deep: throwing } }), push)).toThrow('getter');
+    for (let index = 0; index < 100; index++) {
+      expect(() => mapping.write(bareRecord({ attributes: { deep: throwing } }), push)).toThrow('getter');
+    }
     expect(() => mapping.write(bareRecord({ body: throwing }), push)).toThrow('getter');
     expect(push.finish()).toEqual([]);
     expect(mapWith(mapping, bareRecord({ attributes: { deep: { a: { b: 1 } } } })).metadata).toEqual({ deep_a_b: '1' });

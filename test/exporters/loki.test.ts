@@ -242,17 +242,17 @@ describe('a push', () => {
 
   it('lets the event loop turn while it is encoded', async () => {
     const fake = await startLoki();
-    let turns = 0;
-    const count = (): void => {
-      turns++;
-      timer = setImmediate(count);
-    };
-    let timer = setImmediate(count);
-    const exported = exporterFor({ url: fake.url }).exportOnce(range(0, 20_000).map((seq) => makeRecord(seq)), NEVER);
-    await until(() => fake.requests.length > 0);
-    clearImmediate(timer);
-    await exported;
-    expect(turns).toBeGreaterThan(5);
+    let read = 0;
+    const total = 20_000;
+    const records = range(0, total).map((seq) => ({ ...makeRecord(seq), get body(): string { read++; return 'x'; } }));
+    const exported = exporterFor({ url: fake.url }).exportOnce(records, NEVER);
+    const readAtTurns = new Set<number>();
+    while (read < total) {
+      readAtTurns.add(read);
+      await new Promise(setImmediate);
+    }
+    expect(await exported).toEqual({});
+    expect(readAtTurns.size).toBeGreaterThan(5);
   });
 
   it('is accepted whole, whatever the records are', async () => {
@@ -352,6 +352,10 @@ describe('the answer', () => {
       fake.script({ status: 400, body });
       await expect(exporter.exportOnce([1, 2, 3].map((seq) => makeRecord(seq)), NEVER)).rejects.toMatchObject({ reason: 'rejected', retryable: false, status: 400 });
     }
+    // Nor about the other stream.
+    fake.script({ status: 400, body: words(1, 2) });
+    const other = { attributes: {}, getRawAttributes: () => [] } as unknown as LogRecord['resource'];
+    await expect(exporter.exportOnce([makeRecord(1), makeRecord(2, { resource: other })], NEVER)).rejects.toMatchObject({ reason: 'rejected' });
   });
 
   it('about old records costs the batch and stores the others', async () => {

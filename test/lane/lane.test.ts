@@ -89,6 +89,22 @@ describe('batches', () => {
     expect(capped.attempts.map((seqs) => seqs.length)).toEqual([800, 800, 400]);
   });
 
+  it('are due for a built-in exporter when half of the queue is full, of records or of bytes', async () => {
+    const byRecords = new ScriptedBuiltIn();
+    const lane = makeLane(byRecords, { ...neverDue, maxQueueSize: 10 });
+    offer(lane, 0, 4);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(byRecords.attempts).toEqual([]);
+    offer(lane, 4, 5);
+    await until(() => byRecords.delivered.length === 5);
+
+    const byBytes = new ScriptedBuiltIn();
+    // Each record is offered as one byte.
+    offer(makeLane(byBytes, { ...neverDue, maxQueueBytes: 8 }), 0, 4);
+    await until(() => byBytes.delivered.length === 4);
+  });
+
   it('weigh at most what the exporter says, or maxExportBatchBytes', async () => {
     const byExporter = new ScriptedBuiltIn([{}], 100, 30);
     offer(makeLane(byExporter), 0, 7);

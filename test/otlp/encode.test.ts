@@ -286,6 +286,19 @@ describe('memory', () => {
     expect((body as { stringValue: string }).stringValue === text.toWellFormed()).toBe(true);
   });
 
+  it('grows in time, wherever in a record it ends', () => {
+    const wide = { ['€'.repeat(30)]: '€'.repeat(20), list: ['€'.repeat(21), 'y'.repeat(20), 'x'.repeat(300), new Uint8Array(50), 2 ** 60, 0.1] };
+    for (let filler = 64 * 1024 - 900; filler <= 64 * 1024; filler++) {
+      const fresh = new LogsEncoder();
+      fresh.begin();
+      fresh.add(recordByHand({ body: 'x'.repeat(filler) }));
+      fresh.add(recordByHand({ body: '€'.repeat(40), attributes: wide, severityText: '€'.repeat(20) }));
+      const record = logRecordsOf(decodeLogsRequest(fresh.finish()))[1];
+      expect(plainAttributes(record?.attributes ?? [])).toEqual({ ...wide, list: [...wide.list.slice(0, 3), '00'.repeat(50), 2n ** 60n, 0.1] });
+      expect(record).toMatchObject({ body: { stringValue: '€'.repeat(40) }, severityText: '€'.repeat(20) });
+    }
+  });
+
   it('is used again by the next request if it is small', () => {
     const { buffer } = encode([recordByHand()]).bytes;
     expect(encode([recordByHand({ body: 'another' })]).bytes.buffer).toBe(buffer);
