@@ -369,8 +369,8 @@ describe('ready', () => {
   });
 
   it('looks at bytes as well as records', async () => {
-    const exporter = new ScriptedBuiltIn(['hang']);
-    const { processor, provider } = makeRig({ exporter, maxQueueBytes: 10_000, ...neverDue });
+    const exporter = new ScriptedBuiltIn([transient()]);
+    const { processor, provider } = makeRig({ exporter, maxQueueBytes: 10_000, retry: longBackOff });
     provider.getLogger('test').emit({ body: 'x'.repeat(6000), attributes: { seq: 0 } });
     let isThrough = false;
     void processor.ready().then(() => (isThrough = true));

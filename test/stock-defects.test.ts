@@ -32,7 +32,8 @@ async function finish(processor: LogRecordProcessor, exporter?: ScriptedExporter
   });
 }
 
-const stock = (options: { exporter: LogRecordExporter; maxQueueSize?: number; exportTimeoutMillis?: number; maxExportBatchSize?: number; scheduledDelayMillis?: number }): LogRecordProcessor => new BatchLogRecordProcessor(options);
+// The stock processor does not clear the timer of every export; at its default it would hold the test run for 30 s.
+const stock = (options: { exporter: LogRecordExporter; maxQueueSize?: number; exportTimeoutMillis?: number; maxExportBatchSize?: number; scheduledDelayMillis?: number }): LogRecordProcessor => new BatchLogRecordProcessor({ exportTimeoutMillis: 1000, ...options });
 const queue = (options: Parameters<typeof stock>[0]): QueueLogRecordProcessor => new QueueLogRecordProcessor(options);
 
 describe.each([
@@ -96,7 +97,7 @@ describe.each([
     const processor = make({ exporter, maxExportBatchSize: 1 });
     const { emit } = makeProvider(processor);
     emit(0, 1);
-    void processor.forceFlush().catch(() => undefined);
+    void processor.forceFlush({ timeoutMillis: 500 }).catch(() => undefined);
     await until(() => exporter.inFlight === 1);
     answerAll(exporter);
     emit(1, 3);
@@ -126,7 +127,7 @@ describe.each([
     exporter.export = () => {
       throw new Error('cannot serialize');
     };
-    const processor = make({ exporter, exportTimeoutMillis: 500 });
+    const processor = make({ exporter });
     const { emit } = makeProvider(processor);
     const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const before = timers();

@@ -16,6 +16,9 @@ import type { ResolvedLaneOptions } from './lane-options';
 // A request costs the main thread as much as hundreds of records, so an exporter that takes all that waits waits for half a queue, but not for more than this.
 const MAX_DUE_RECORDS = 4096;
 
+// Weighing a batch takes one turn of the event loop.
+const MAX_BATCH_RECORDS = 8192;
+
 /** What a lane tells its owner; each call is cheap and does not throw. */
 export interface LaneObserver {
   onLoss(): void;
@@ -72,7 +75,7 @@ export class Lane {
     const takesAll = builtIn !== undefined && !options.batchSizeIsSet;
     this.#dueRecords = takesAll ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
     this.#dueBytes = options.maxQueueBytes === undefined ? Infinity : options.maxQueueBytes / 2;
-    this.#maxBatchRecords = takesAll ? Infinity : options.maxExportBatchSize;
+    this.#maxBatchRecords = takesAll ? MAX_BATCH_RECORDS : options.maxExportBatchSize;
     this.#maxBatchBytes = options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity;
     this.#sizeOf = builtIn === undefined ? estimateRecordBytes : (record) => builtIn.sizeOf(record);
     this.#delivery = new BatchDelivery(exporter, options, scope, {

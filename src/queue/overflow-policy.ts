@@ -133,7 +133,8 @@ function admitNewest(queue: RecordQueue, record: LogRecord, _severityNumber: num
 const RANDOM_HEX_DIGITS = 8;
 const RANDOM_RANGE = 2 ** (4 * RANDOM_HEX_DIGITS);
 
-function isSampledIn(record: LogRecord, ratio: number, random: () => number): boolean {
+/** Whether a ratio of the stream takes this record: the same answer for all records of a trace, by chance for one without a trace id. */
+export function isSampledIn(record: LogRecord, ratio: number, random: () => number): boolean {
   const traceId = record.spanContext?.traceId;
   const point = typeof traceId === 'string' ? parseInt(traceId.slice(-RANDOM_HEX_DIGITS), 16) / RANDOM_RANGE : NaN;
   return (Number.isNaN(point) ? random() : point) < ratio;

@@ -83,6 +83,11 @@ describe('batches', () => {
     await until(() => all.delivered.length === 2000);
     expect(all.attempts.map((seqs) => seqs.length)).toEqual([2000]);
 
+    const many = new ScriptedBuiltIn();
+    offer(makeLane(many, { maxQueueSize: 10_000 }), 0, 10_000);
+    await until(() => many.delivered.length === 10_000);
+    expect(many.attempts.map((seqs) => seqs.length)).toEqual([8192, 1808]);
+
     const capped = new ScriptedBuiltIn();
     offer(makeLane(capped, { maxExportBatchSize: 800 }), 0, 2000);
     await until(() => capped.delivered.length === 2000);
