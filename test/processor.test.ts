@@ -2,7 +2,7 @@ import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { InMemoryLogRecordExporter, LoggerProvider, type LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { InMemoryLogRecordExporter, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { FlushError, QueueLogRecordProcessor } from '../src';
 import type { LogRecord } from '../src/record';
 import { captureDiag } from './support/capture-diag';
@@ -72,8 +72,7 @@ describe('QueueLogRecordProcessor', () => {
     const errors = new ScriptedBuiltIn();
     const { processor } = makeRig({ exporters: [{ exporter: all, name: 'all' }, { exporter: errors, name: 'errors', minSeverity: 17 }] });
     [9, 17, undefined, 0, 24].forEach((severityNumber, seq) => {
-      const { severityNumber: _, ...record } = makeRecord(seq);
-      processor.onEmit((severityNumber === undefined ? record : { ...record, severityNumber }) as never, ROOT_CONTEXT);
+      processor.onEmit({ ...makeRecord(seq), severityNumber } as never, ROOT_CONTEXT);
     });
     await processor.forceFlush();
     expect(all.delivered).toEqual([0, 1, 2, 3, 4]);
@@ -91,7 +90,7 @@ describe('QueueLogRecordProcessor', () => {
   });
 
   it('names lanes by exporter, and numbers those that share a name', () => {
-    const { processor } = makeRig({ exporters: [new ScriptedBuiltIn(), new ScriptedBuiltIn(), { export: () => undefined, shutdown: () => Promise.resolve(), forceFlush: () => Promise.resolve() } as LogRecordExporter, { exporter: new ScriptedBuiltIn(), name: 'mine' }] });
+    const { processor } = makeRig({ exporters: [new ScriptedBuiltIn(), new ScriptedBuiltIn(), { export: () => undefined, shutdown: () => Promise.resolve(), forceFlush: () => Promise.resolve() }, { exporter: new ScriptedBuiltIn(), name: 'mine' }] });
     expect(Object.keys(processor.stats().lanes)).toEqual(['ScriptedBuiltIn', 'ScriptedBuiltIn-2', 'exporter', 'mine']);
   });
 

@@ -21,13 +21,13 @@ const MAX_BATCH_RECORDS = 8192;
 
 /** What a lane tells its owner; each call is cheap and does not throw. */
 export interface LaneObserver {
-  onLoss(): void;
+  readonly onLoss: () => void;
   /** The first failure of a batch that is tried again. */
-  onFailing(lane: Lane, message: string): void;
+  readonly onFailing: (lane: Lane, message: string) => void;
   /** Delivers again. */
-  onRecovered(lane: Lane): void;
+  readonly onRecovered: (lane: Lane) => void;
   /** There may be room in the queue that there was not before. */
-  onRoom(): void;
+  readonly onRoom: () => void;
 }
 
 /**

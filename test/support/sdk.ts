@@ -6,7 +6,7 @@ import { expectConserved } from './conservation';
 export interface Rig {
   readonly processor: QueueLogRecordProcessor;
   readonly provider: LoggerProvider;
-  emit(from: number, to: number): void;
+  readonly emit: (from: number, to: number) => void;
 }
 
 export function makeRig(options: QueueLogRecordProcessorOptions): Rig {
