@@ -2,7 +2,9 @@
 export interface ExitParticipant {
   /** The event loop has nothing left to do; what is done here may keep it running. Must not reject. */
   onBeforeExit(): Promise<void>;
-  /** The last words; nothing asynchronous happens any more. Must not throw. */
+  /** Nothing asynchronous happens on this thread any more. Called for everyone before the first `onExit`, so that several wait at the same time. Must not throw. */
+  onExitBegin(): void;
+  /** Waits for what can still be done, and says its last words. Must not throw. */
   onExit(): void;
 }
 
@@ -43,6 +45,9 @@ function install(): ExitRegistry {
     }
   });
   process.on('exit', () => {
+    for (const participant of registry.participants) {
+      participant.onExitBegin();
+    }
     for (const participant of registry.participants) {
       participant.onExit();
     }

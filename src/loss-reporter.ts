@@ -1,5 +1,5 @@
 import { diag } from '@opentelemetry/api';
-import type { LossCounter, LossReason } from './stats';
+import type { LossCounts, LossReason } from './stats';
 
 /** Losses of one reason in one place since the last call. */
 export interface Loss {
@@ -13,7 +13,7 @@ export type OnLoss = (losses: readonly Loss[]) => void;
 
 export interface LossSource {
   readonly lane: string | undefined;
-  readonly losses: LossCounter;
+  readonly losses: { readonly counts: LossCounts };
   /** The backend's last word, for the message. */
   readonly lastFailure?: string | undefined;
 }

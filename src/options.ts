@@ -1,8 +1,9 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
-import { createExporter, isDescription, isExporter, type ExporterDescription } from './exporters/description';
+import { isDescription, isExporter, type ExporterDescription } from './exporters/description';
 import { LANE_OPTION_KEYS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
 import type { OnLoss } from './loss-reporter';
+import { resolveOverflowPolicy, type ResolvedOverflowPolicy } from './queue/overflow-policy';
 
 /** An exporter with its own lane options. */
 export interface LaneDefinition extends LaneOptions {
@@ -12,8 +13,11 @@ export interface LaneDefinition extends LaneOptions {
 }
 
 interface CommonOptions extends LaneOptions {
-  /** What drains the queues. Default and only choice: `'event-loop'`. */
-  readonly worker?: 'event-loop';
+  /**
+   * What drains the queues. `'thread'`: a worker thread, in front of which records wait in shared memory; `maxQueueSize`, `maxQueueBytes` and `onQueueFull` are then those of
+   * this ring, and each exporter must be a description. Default `'event-loop'`.
+   */
+  readonly worker?: 'event-loop' | 'thread';
   /** How long `shutdown()` may take, in milliseconds. Default 10000. */
   readonly shutdownTimeoutMillis?: number;
   /** How long a natural end of the process may be held without any record being settled, in milliseconds; 0: not at all. Default 2000. */
@@ -29,20 +33,36 @@ export type QueueLogRecordProcessorOptions = CommonOptions &
     | { readonly exporters: readonly (LogRecordExporter | ExporterDescription | LaneDefinition)[]; readonly exporter?: undefined }
   );
 
-export interface ResolvedLane {
+/** A lane whose exporter may still have to be made. */
+export interface PlannedLane {
   readonly name: string;
-  readonly exporter: LogRecordExporter;
+  readonly exporter: LogRecordExporter | ExporterDescription;
   readonly options: ResolvedLaneOptions;
 }
 
+/** Bounds of the ring in front of a thread. */
+export interface RingOptions {
+  readonly maxRecords: number | undefined;
+  readonly maxBytes: number;
+  readonly policy: ResolvedOverflowPolicy;
+}
+
 export interface ResolvedOptions {
-  readonly lanes: readonly ResolvedLane[];
+  readonly worker: 'event-loop' | 'thread';
+  readonly lanes: readonly PlannedLane[];
+  readonly ring: RingOptions;
   readonly shutdownTimeoutMillis: number;
   readonly exitTimeoutMillis: number;
   readonly onLoss: OnLoss | undefined;
 }
 
 const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', ...LANE_OPTION_KEYS];
+
+// The bound of a lane in a thread, and of the ring in front of it, where none is set.
+const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
+
+// These bound the ring where there is one, and a lane behind it has its own.
+const FRONT_KEYS: readonly string[] = ['maxQueueSize', 'maxQueueBytes', 'onQueueFull', 'blockOnQueueFullTimeoutMillis'];
 
 // Node fires a timer with a longer delay at once.
 const MAX_TIMER_MILLIS = 2 ** 31 - 1;
@@ -53,29 +73,33 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   warnUnknownKeys('QueueLogRecordProcessor', given, KNOWN_KEYS);
   const millis = (name: 'shutdownTimeoutMillis' | 'exitTimeoutMillis', byDefault: number): number =>
     given[name] === undefined ? byDefault : checkInteger(name, given[name], 0, MAX_TIMER_MILLIS);
-  if (given.worker !== undefined) {
-    checkOneOf('worker', given.worker, ['event-loop']);
-  }
+  const worker = given.worker === undefined ? 'event-loop' : checkOneOf('worker', given.worker, ['event-loop', 'thread']);
   if (given.onLoss !== undefined && typeof given.onLoss !== 'function') {
     throw new TypeError(`onLoss must be a function, received ${typeof given.onLoss}`);
   }
   // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter.
-  resolveLaneOptions('', given);
+  const front = resolveLaneOptions('', given);
   return {
-    lanes: resolveLanes(given),
+    worker,
+    lanes: resolveLanes(given, worker),
+    ring: {
+      maxRecords: given.maxQueueSize,
+      maxBytes: front.maxQueueBytes ?? THREAD_QUEUE_BYTES,
+      policy: resolveOverflowPolicy('onQueueFull', given.onQueueFull ?? 'drop', given.blockOnQueueFullTimeoutMillis),
+    },
     shutdownTimeoutMillis: millis('shutdownTimeoutMillis', 10_000),
     exitTimeoutMillis: millis('exitTimeoutMillis', 2000),
     onLoss: given.onLoss,
   };
 }
 
-function resolveLanes(given: Partial<CommonOptions & { exporter: unknown; exporters: unknown }>): ResolvedLane[] {
+function resolveLanes(given: Partial<CommonOptions & { exporter: unknown; exporters: unknown }>, worker: 'event-loop' | 'thread'): PlannedLane[] {
   const { exporter, exporters } = given;
   if ((exporter === undefined) === (exporters === undefined)) {
     throw new TypeError(`exactly one of exporter and exporters must be given, received ${exporter === undefined ? 'neither' : 'both'}`);
   }
   if (exporter !== undefined) {
-    return [resolveLane('exporter', { ...laneDefaults(given), exporter } as LaneDefinition, '', new Set())];
+    return [resolveLane('exporter', { ...laneDefaults(given, worker), exporter } as LaneDefinition, '', new Set(), worker)];
   }
   if (!Array.isArray(exporters) || exporters.length === 0) {
     throw new TypeError('exporters must be an array of at least one exporter');
@@ -88,14 +112,17 @@ function resolveLanes(given: Partial<CommonOptions & { exporter: unknown; export
     if (!isPlain) {
       warnUnknownKeys(option, definition, ['exporter', 'name', ...LANE_OPTION_KEYS]);
     }
-    return resolveLane(isPlain ? option : `${option}.exporter`, { ...laneDefaults(given), ...withoutUndefined(definition) }, `${option}.`, names);
+    return resolveLane(isPlain ? option : `${option}.exporter`, { ...laneDefaults(given, worker), ...withoutUndefined(definition) }, `${option}.`, names, worker);
   });
 }
 
-function resolveLane(exporterOption: string, definition: LaneDefinition, owner: string, names: Set<string>): ResolvedLane {
+function resolveLane(exporterOption: string, definition: LaneDefinition, owner: string, names: Set<string>, worker: 'event-loop' | 'thread'): PlannedLane {
   const wanted: unknown = definition.exporter;
   if (!isExporter(wanted) && !isDescription(wanted)) {
     throw new TypeError(`${exporterOption} must be a LogRecordExporter or what otlp(), loki(), stdout(), file() or counting() return`);
+  }
+  if (worker === 'thread' && !isDescription(wanted)) {
+    throw new TypeError(`${exporterOption} is an exporter object, which cannot cross to a thread: give what otlp(), loki(), stdout(), file() or counting() return, or choose worker: 'event-loop'`);
   }
   const wantedName = definition.name === undefined ? defaultName(wanted) : checkString(`${owner}name`, definition.name);
   if (definition.name !== undefined && names.has(wantedName)) {
@@ -106,7 +133,7 @@ function resolveLane(exporterOption: string, definition: LaneDefinition, owner: 
     name = `${wantedName}-${count}`;
   }
   names.add(name);
-  return { name, options: resolveLaneOptions(owner, definition), exporter: isDescription(wanted) ? createExporter(wanted) : wanted };
+  return { name, options: resolveLaneOptions(owner, definition), exporter: wanted };
 }
 
 function defaultName(exporter: LogRecordExporter | ExporterDescription): string {
@@ -117,8 +144,14 @@ function defaultName(exporter: LogRecordExporter | ExporterDescription): string 
   return typeof className === 'string' && className !== '' && className !== 'Object' ? className : 'exporter';
 }
 
-function laneDefaults(given: LaneOptions): LaneOptions {
-  return Object.fromEntries(LANE_OPTION_KEYS.filter((key) => given[key] !== undefined).map((key) => [key, given[key]]));
+function laneDefaults(given: LaneOptions, worker: 'event-loop' | 'thread'): LaneOptions {
+  const common = Object.fromEntries(LANE_OPTION_KEYS.filter((key) => given[key] !== undefined).map((key) => [key, given[key]]));
+  if (worker === 'event-loop') {
+    return common;
+  }
+  // In a thread bytes bound a lane, and the number of records does not.
+  const behindRing = Object.fromEntries(Object.entries(common).filter(([key]) => !FRONT_KEYS.includes(key)));
+  return { ...behindRing, maxQueueSize: 2 ** 32 - 1, maxQueueBytes: THREAD_QUEUE_BYTES };
 }
 
 /** An option that is given as undefined is not given: it must not hide the processor's. */

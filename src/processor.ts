@@ -1,15 +1,16 @@
 import { diag, type Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
+import { EventLoopWorker } from './event-loop-worker';
+import { createExporter, isDescription, type ExporterDescription } from './exporters/description';
 import { onProcessExit } from './exit-hook';
 import { FlushError } from './flush-error';
-import { ExportScope } from './lane/export-scope';
-import { Lane } from './lane/lane';
-import { LossReporter } from './loss-reporter';
+import type { LaneGroupObserver, Undelivered } from './lane/lane-group';
+import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
+import type { QueueWorker } from './queue-worker';
 import { ReadyGate } from './ready-gate';
-import { estimateRecordBytes } from './record-size';
-import { snapshotRecord } from './snapshot';
 import { LossCounter, type LossCounts, type LossReason, type QueueStats } from './stats';
+import { ThreadWorker } from './thread/thread-worker';
 
 type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
 type EnabledOptions = Parameters<NonNullable<LogRecordProcessor['enabled']>>[0];
@@ -26,34 +27,28 @@ const FLUSH_TIMEOUT_MILLIS = 25_000;
  */
 export class QueueLogRecordProcessor implements LogRecordProcessor {
   readonly #options: ResolvedOptions;
-  readonly #lanes: readonly Lane[];
-  readonly #scope = new ExportScope();
+  readonly #worker: QueueWorker;
   readonly #losses: LossCounter;
   readonly #reporter: LossReporter;
   readonly #gate: ReadyGate;
-  readonly #boundsBytes: boolean;
   readonly #leaveExitHook: () => void;
   #emitted = 0;
   #accepted = 0;
-  #emittedBeforeExit = -1;
-  #largestBytes = 1;
   #shutdown: Promise<void> | undefined = undefined;
 
   constructor(options: QueueLogRecordProcessorOptions) {
     this.#options = resolveOptions(options);
     this.#losses = new LossCounter(() => this.#reporter.note());
-    this.#gate = new ReadyGate(() => Math.min(...this.#lanes.map((lane) => lane.roomFor(this.#largestBytes))));
-    const observer = {
-      onLoss: () => this.#reporter.note(),
-      onFailing: (lane: Lane, message: string) => diag.warn(`otel-log-queue: lane ${lane.name} cannot deliver and tries again: ${message}`),
-      onRecovered: (lane: Lane) => diag.info(`otel-log-queue: lane ${lane.name} delivers again`),
-      onRoom: () => this.#gate.letThrough(),
-    };
-    this.#lanes = this.#options.lanes.map(({ name, exporter, options: laneOptions }) => new Lane(name, exporter, laneOptions, this.#scope, observer));
-    this.#boundsBytes = this.#options.lanes.some((lane) => lane.options.maxQueueBytes !== undefined);
-    this.#reporter = new LossReporter([{ lane: undefined, losses: this.#losses }, ...this.#lanes.map(lossSource)], this.#options.onLoss);
+    this.#gate = new ReadyGate(
+      () => this.#worker.room(),
+      () => this.#worker.onWaiting(),
+    );
+    this.#worker = makeWorker(this.#options, { onLoss: () => this.#reporter.note(), onRoom: () => this.#gate.letThrough() });
+    this.#reporter = new LossReporter([this.#frontSource(), ...this.#worker.lossSources], this.#options.onLoss);
     this.#leaveExitHook =
-      this.#options.exitTimeoutMillis === 0 ? () => undefined : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExit: () => this.#onExit() });
+      this.#options.exitTimeoutMillis === 0
+        ? () => undefined
+        : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExitBegin: () => this.#worker.onExitBegin(), onExit: () => this.#onExit() });
   }
 
   /** Takes the record. Never throws, never waits; what cannot be taken is counted. */
@@ -63,32 +58,23 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
       this.#losses.add('already_shutdown', 1);
       return;
     }
-    let reason: LossReason;
+    let reason: LossReason | undefined;
     try {
-      if (!this.#scope.isInside(context)) {
-        const snapshot = snapshotRecord(record);
-        const severityNumber = snapshot.severityNumber;
-        const bytes = this.#boundsBytes ? estimateRecordBytes(snapshot) : 0;
-        this.#largestBytes = Math.max(this.#largestBytes, bytes);
-        this.#accepted++;
-        this.#gate.noteEmit();
-        for (const lane of this.#lanes) {
-          if (lane.wants(severityNumber)) {
-            lane.offer(snapshot, severityNumber, bytes);
-          }
-        }
-        return;
-      }
-      reason = 'suppressed';
+      reason = this.#worker.take(record, context);
     } catch {
       reason = 'invalid';
     }
-    this.#losses.add(reason, 1);
+    if (reason === undefined) {
+      this.#accepted++;
+      this.#gate.noteEmit();
+    } else {
+      this.#losses.add(reason, 1);
+    }
   }
 
   /** Whether a record of this severity would reach a lane. */
   enabled({ severityNumber }: EnabledOptions): boolean {
-    return this.#shutdown === undefined && this.#lanes.some((lane) => lane.wants(severityNumber));
+    return this.#shutdown === undefined && this.#worker.wants(severityNumber);
   }
 
   /**
@@ -102,21 +88,7 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     if (this.#shutdown !== undefined) {
       return this.#shutdown;
     }
-    const results = await Promise.all(this.#lanes.map((lane) => lane.flush(timeoutOf(options, FLUSH_TIMEOUT_MILLIS))));
-    const lost: Record<string, LossCounts> = {};
-    const queued: Record<string, number> = {};
-    this.#lanes.forEach(({ name }, index) => {
-      const result = results[index];
-      if (result !== undefined && Object.keys(result.lost).length > 0) {
-        lost[name] = result.lost;
-      }
-      if (result !== undefined && result.remaining > 0) {
-        queued[name] = result.remaining;
-      }
-    });
-    if (Object.keys(lost).length > 0 || Object.keys(queued).length > 0) {
-      throw new FlushError('forceFlush', lost, queued);
-    }
+    rejectIfUndelivered('forceFlush', await this.#worker.flush(timeoutOf(options, FLUSH_TIMEOUT_MILLIS)));
   }
 
   /**
@@ -139,86 +111,86 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
 
   /** Counters of this moment, one consistent snapshot. */
   stats(): QueueStats {
+    const worker = this.#worker.stats();
+    const dropped = sumOf(this.#losses.counts, worker.dropped);
+    const laneLosses = Object.values(worker.lanes).map((lane) => totalOf(lane.dropped));
     return {
-      worker: 'event-loop',
+      worker: this.#worker.kind,
       emitted: this.#emitted,
-      accepted: this.#accepted,
-      dropped: { ...this.#losses.counts },
-      queued: 0,
-      queuedBytes: 0,
-      capacity: {},
-      lost: this.#lanes.reduce((sum, lane) => sum + lane.losses.total, this.#losses.total),
-      lanes: Object.fromEntries(this.#lanes.map((lane) => [lane.name, lane.stats()])),
+      accepted: this.#accepted - totalOf(worker.dropped),
+      ...worker,
+      dropped,
+      lost: laneLosses.reduce((sum, lost) => sum + lost, totalOf(dropped)),
     };
   }
 
   async #end(timeoutMillis: number): Promise<void> {
     this.#gate.open();
-    const before = this.#lanes.map((lane) => ({ ...lane.losses.counts }));
-    await Promise.all(this.#lanes.map((lane) => lane.shutdown(timeoutMillis)));
+    const undelivered = await this.#worker.shutdown(timeoutMillis);
     this.#leaveExitHook();
     this.#reporter.end();
-    const lost: Record<string, LossCounts> = {};
-    this.#lanes.forEach((lane, index) => {
-      const counts = difference(lane.losses.counts, before[index] ?? {});
-      if (Object.keys(counts).length > 0) {
-        lost[lane.name] = counts;
-      }
-    });
-    if (Object.keys(lost).length > 0) {
-      throw new FlushError('shutdown', lost, {});
-    }
+    rejectIfUndelivered('shutdown', undelivered);
   }
 
-  /** A flush that a backend without an answer cannot hold for longer than `exitTimeoutMillis`, nor anything for longer than `shutdownTimeoutMillis`. */
+  /** What was lost before any lane. */
+  #frontSource(): LossSource {
+    const counts = (): LossCounts => sumOf(this.#losses.counts, this.#worker.stats().dropped);
+    return {
+      lane: undefined,
+      losses: {
+        get counts() {
+          return counts();
+        },
+      },
+    };
+  }
+
   async #onBeforeExit(): Promise<void> {
-    // What an earlier round could not deliver has had its attempt.
-    if (this.#shutdown !== undefined || this.#emitted === this.#emittedBeforeExit || this.#lanes.every((lane) => lane.pending === 0)) {
-      return;
+    if (this.#shutdown === undefined) {
+      await this.#worker.onBeforeExit();
     }
-    this.#emittedBeforeExit = this.#emitted;
-    const settled = (): number => this.#lanes.reduce((sum, lane) => sum + lane.progress, 0);
-    let progress = settled();
-    const watch = setInterval(() => {
-      const now = settled();
-      if (now === progress) {
-        this.#lanes.forEach((lane) => lane.abortAttempt('no progress within exitTimeoutMillis at the end of the process'));
-      }
-      progress = now;
-    }, this.#options.exitTimeoutMillis);
-    await this.forceFlush({ timeoutMillis: this.#options.shutdownTimeoutMillis }).catch(() => undefined);
-    clearInterval(watch);
   }
 
   #onExit(): void {
-    // For what later listeners of the event emit.
-    this.#shutdown ??= Promise.resolve();
-    this.#lanes.forEach((lane) => lane.end());
+    this.#worker.onExit();
     this.#reporter.end();
   }
 }
 
-function lossSource(lane: Lane): { lane: string; losses: LossCounter; readonly lastFailure: string | undefined } {
-  return {
-    lane: lane.name,
-    losses: lane.losses,
-    get lastFailure() {
-      return lane.lastFailure;
-    },
-  };
+function makeWorker(options: ResolvedOptions, observer: LaneGroupObserver): QueueWorker {
+  if (options.worker === 'thread') {
+    // Checked with the options.
+    const lanes = options.lanes.map((lane) => ({ ...lane, exporter: lane.exporter as ExporterDescription }));
+    try {
+      return new ThreadWorker({ ...options, lanes }, observer);
+    } catch (error) {
+      diag.warn(`otel-log-queue: no worker thread, the event loop is used instead: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const lanes = options.lanes.map((lane) => ({ ...lane, exporter: isDescription(lane.exporter) ? createExporter(lane.exporter) : lane.exporter }));
+  return new EventLoopWorker({ ...options, lanes }, observer);
+}
+
+function sumOf(first: LossCounts, second: LossCounts): LossCounts {
+  const sum = { ...first };
+  for (const [reason, count] of Object.entries(second) as [LossReason, number][]) {
+    sum[reason] = (sum[reason] ?? 0) + count;
+  }
+  return sum;
+}
+
+function totalOf(counts: LossCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+/** @throws FlushError */
+function rejectIfUndelivered(what: string, { lost, queued }: Undelivered): void {
+  if (Object.keys(lost).length > 0 || Object.keys(queued).length > 0) {
+    throw new FlushError(what, lost, queued);
+  }
 }
 
 function timeoutOf(options: { timeoutMillis?: number } | undefined, byDefault: number): number {
   const given = options?.timeoutMillis;
   return typeof given === 'number' && given >= 0 && given < 2 ** 31 ? given : byDefault;
-}
-
-function difference(after: LossCounts, before: LossCounts): LossCounts {
-  const counts: LossCounts = {};
-  for (const [reason, count] of Object.entries(after) as [LossReason, number][]) {
-    if (count > (before[reason] ?? 0)) {
-      counts[reason] = count - (before[reason] ?? 0);
-    }
-  }
-  return counts;
 }

@@ -4,6 +4,7 @@
  */
 export class ReadyGate {
   readonly #room: () => number;
+  readonly #onWaiting: () => void;
   readonly #waiters: (() => void)[] = [];
   #next = 0;
   #held = 0;
@@ -15,9 +16,13 @@ export class ReadyGate {
     this.letThrough();
   };
 
-  /** @param room how many more records fit now */
-  constructor(room: () => number) {
+  /**
+   * @param room how many more records fit now
+   * @param onWaiting called while somebody waits: `letThrough` must be called when there may be room
+   */
+  constructor(room: () => number, onWaiting: () => void) {
     this.#room = room;
+    this.#onWaiting = onWaiting;
   }
 
   wait(): Promise<void> {
@@ -25,7 +30,10 @@ export class ReadyGate {
       this.#hold();
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#onWaiting();
+    });
   }
 
   /** A record was emitted: it takes a held place, if there is one. */
@@ -44,6 +52,9 @@ export class ReadyGate {
     if (this.#next === this.#waiters.length || this.#next > 1024) {
       this.#waiters.splice(0, this.#next);
       this.#next = 0;
+    }
+    if (this.#next < this.#waiters.length) {
+      this.#onWaiting();
     }
   }
 

@@ -30,6 +30,17 @@ export type LossReason =
 /** Losses by reason; a reason without a loss is absent. */
 export type LossCounts = Partial<Record<LossReason, number>>;
 
+/** What was added between two counts. */
+export function lossesSince(before: LossCounts, after: LossCounts): LossCounts {
+  const losses: LossCounts = {};
+  for (const [reason, count] of Object.entries(after) as [LossReason, number][]) {
+    if (count > (before[reason] ?? 0)) {
+      losses[reason] = count - (before[reason] ?? 0);
+    }
+  }
+  return losses;
+}
+
 /** Losses of one queue or of the front, counted in place. */
 export class LossCounter {
   readonly counts: LossCounts = {};
@@ -76,14 +87,14 @@ export interface LaneStats {
 
 /** One consistent snapshot. Law: `emitted = accepted + Σ dropped`. */
 export interface QueueStats {
-  readonly worker: 'event-loop';
+  readonly worker: 'event-loop' | 'thread';
   /** Calls of `onEmit`. */
   readonly emitted: number;
   /** Records handed to the lanes. */
   readonly accepted: number;
   /** Records lost before any lane. */
   readonly dropped: LossCounts;
-  /** Accepted and not yet offered to the lanes: always 0 on the event loop, which has no ring in front of them. */
+  /** Accepted and not yet offered to the lanes: in the ring of a thread; always 0 on the event loop, which has none. */
   readonly queued: number;
   readonly queuedBytes: number;
   /** Bounds of the ring; empty on the event loop, where each lane has its own. */

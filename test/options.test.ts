@@ -85,7 +85,8 @@ describe('options', () => {
     ['retry: true', { exporter, retry: true }, TypeError, 'retry must be an object, received true'],
     ['a shrinking delay', { exporter, retry: { multiplier: 0.5 } }, RangeError, 'retry.multiplier must be a number from 1 to 100, received 0.5'],
     ['a negative budget', { exporter, retry: { maxElapsedTimeMillis: -1 } }, RangeError, 'retry.maxElapsedTimeMillis must be'],
-    ['an unknown worker', { exporter, worker: 'process' }, RangeError, "worker must be one of 'event-loop', received \"process\""],
+    ['an unknown worker', { exporter, worker: 'process' }, RangeError, "worker must be one of 'event-loop', 'thread', received \"process\""],
+    ['an exporter object in a thread', { exporters: [counting(), exporter], worker: 'thread' }, TypeError, "exporters[1] is an exporter object, which cannot cross to a thread: give what otlp()"],
     ['a shutdown time-out as text', { exporter, shutdownTimeoutMillis: '5' }, TypeError, 'shutdownTimeoutMillis must be'],
     ['a negative exit time-out', { exporter, exitTimeoutMillis: -1 }, RangeError, 'exitTimeoutMillis must be'],
     ['a callback that is none', { exporter, onLoss: 'log' }, TypeError, 'onLoss must be a function, received string'],
@@ -94,6 +95,14 @@ describe('options', () => {
     const construct = (): unknown => new QueueLogRecordProcessor(options as QueueLogRecordProcessorOptions);
     expect(construct).toThrow(type);
     expect(construct).toThrow(message);
+  });
+
+  it('of a processor with a thread bound its ring, and each lane behind it has its own', () => {
+    const { ring, lanes } = resolveOptions({ worker: 'thread', maxQueueSize: 100, maxQueueBytes: 1_000_000, onQueueFull: 'sample', exporters: [counting(), { exporter: counting(), maxQueueSize: 7, onQueueFull: 'drop-oldest' }] });
+    expect(ring).toEqual({ maxRecords: 100, maxBytes: 1_000_000, policy: { policy: 'sample', ratio: 0.1, threshold: 0.8 } });
+    expect(lanes[0]?.options).toMatchObject({ maxQueueSize: 2 ** 32 - 1, maxQueueBytes: 16 * 1024 * 1024, onQueueFull: { policy: 'drop' }, maxExportBatchSize: 512 });
+    expect(lanes[1]?.options).toMatchObject({ maxQueueSize: 7, maxQueueBytes: 16 * 1024 * 1024, onQueueFull: { policy: 'drop-oldest' } });
+    expect(resolveOptions({ worker: 'thread', exporter: counting() }).ring).toEqual({ maxRecords: undefined, maxBytes: 16 * 1024 * 1024, policy: { policy: 'drop' } });
   });
 
   it('take a description, an exporter object and a class of the package alike', () => {

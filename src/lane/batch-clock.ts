@@ -48,6 +48,11 @@ export class BatchClock {
     }
   }
 
+  /** The delay is over now. */
+  expire(): void {
+    this.#isUp = true;
+  }
+
   /** All that waited has been taken. */
   reset(): void {
     this.#isUp = false;

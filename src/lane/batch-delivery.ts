@@ -14,6 +14,7 @@ export interface DeliveryObserver {
   /** An attempt has failed and another one is to follow. True: without a delay, somebody waits for it. */
   onAttemptFailed(failure: Failure): boolean;
   onStuck(): void;
+  onStateChange(): void;
 }
 
 /** How a batch ended; undefined if `end` came first, which leaves its records to the caller. */
@@ -61,7 +62,7 @@ export class BatchDelivery {
   async deliver(records: LogRecord[], onStuck: (answered: Promise<void>) => void): Promise<Delivered> {
     const begin = performance.now();
     for (let failures = 1; ; failures++) {
-      this.#state = 'exporting';
+      this.#setState('exporting');
       await this.#resources.for(records, this.#options.exportTimeoutMillis);
       if (this.#ended) {
         return undefined;
@@ -73,11 +74,11 @@ export class BatchDelivery {
         return undefined;
       }
       if (result.kind === 'settled') {
-        this.#state = 'ready';
+        this.#setState('ready');
         return result.outcome;
       }
       if (result.kind === 'stuck') {
-        this.#state = 'stuck';
+        this.#setState('stuck');
         this.#observer.onStuck();
         if (!(this.#exporter instanceof BuiltInExporter)) {
           // It may still succeed, so a second attempt could deliver twice.
@@ -91,7 +92,7 @@ export class BatchDelivery {
         return undefined;
       }
       if (reason !== undefined) {
-        this.#state = 'ready';
+        this.#setState('ready');
         return lostAs(reason, records.length, result.failure);
       }
       this.#retries++;
@@ -117,15 +118,20 @@ export class BatchDelivery {
   /** Ends everything; a pending `deliver` resolves to undefined. */
   end(reason: Error): void {
     this.#ended = true;
-    this.#state = 'shutdown';
+    this.#setState('shutdown');
     this.#resources.hurry();
     this.abortAttempt(reason);
     this.#endBackOff?.();
   }
 
+  #setState(state: LaneState): void {
+    this.#state = state;
+    this.#observer.onStateChange();
+  }
+
   #leaveStuck(): void {
     if (!this.#ended) {
-      this.#state = 'ready';
+      this.#setState('ready');
     }
   }
 
@@ -139,7 +145,7 @@ export class BatchDelivery {
     if (delayMillis === undefined) {
       return 'retry_exhausted';
     }
-    this.#state = 'backing-off';
+    this.#setState('backing-off');
     const atOnce = this.#observer.onAttemptFailed(failure);
     if (!atOnce || failure.retryAfterMillis !== undefined) {
       await this.#backOff(delayMillis, failure.retryAfterMillis !== undefined);
@@ -152,7 +158,7 @@ export class BatchDelivery {
       const resume = (): void => {
         clearTimeout(timer);
         this.#endBackOff = undefined;
-        this.#state = this.#ended ? 'shutdown' : 'exporting';
+        this.#setState(this.#ended ? 'shutdown' : 'exporting');
         resolve();
       };
       // Not referenced: at a natural end the flush at `beforeExit` makes the last attempt, at once.

@@ -28,6 +28,8 @@ export interface LaneObserver {
   readonly onRecovered: (lane: Lane) => void;
   /** There may be room in the queue that there was not before. */
   readonly onRoom: () => void;
+  /** `stats().state` has changed. */
+  readonly onStateChange: () => void;
 }
 
 /**
@@ -57,6 +59,7 @@ export class Lane {
   #batch: TakenBatch | undefined = undefined;
   #offered = 0;
   #delivered = 0;
+  #settledBatches = 0;
   #lastFailure: string | undefined = undefined;
 
   constructor(
@@ -81,6 +84,7 @@ export class Lane {
     this.#delivery = new BatchDelivery(exporter, options, scope, {
       onAttemptFailed: (failure) => this.#onAttemptFailed(failure.message),
       onStuck: () => this.#flushes.giveUp(this.#settledPosition),
+      onStateChange: () => observer.onStateChange(),
     });
     this.#clock = new BatchClock(options.scheduledDelayMillis, () => this.#startIfDue());
   }
@@ -104,6 +108,27 @@ export class Lane {
     const min = this.#options.minSeverity;
     // 0 is UNSPECIFIED.
     return min === undefined || !severityNumber || severityNumber >= min;
+  }
+
+  /** Batches that were delivered or lost: a lane that moves counts up. */
+  get settledBatches(): number {
+    return this.#settledBatches;
+  }
+
+  /** Whether it knows that it cannot deliver now. */
+  get isFailing(): boolean {
+    return this.#isFailing || this.#isStuck || this.#isEnded;
+  }
+
+  /** Whether the queue has room for a record of this size. */
+  fits(bytes: number): boolean {
+    return this.#queue.fits(bytes);
+  }
+
+  /** What waits is due: it has waited elsewhere. */
+  startNow(): void {
+    this.#clock.expire();
+    this.#startIfDue();
   }
 
   /** How many more records of this size the queue has room for. */
@@ -241,6 +266,7 @@ export class Lane {
 
   #settle(batch: TakenBatch, outcome: ExportOutcome): void {
     this.#batch = undefined;
+    this.#settledBatches++;
     let lost = 0;
     for (const [reason, count] of Object.entries(outcome.lost ?? {}) as [LossReason, number][]) {
       lost += count;

@@ -7,7 +7,7 @@ import { makeRecord, range } from '../support/records';
 import { permanent, ScriptedBuiltIn, ScriptedExporter, transient } from '../support/scripted-exporter';
 import { until } from '../support/until';
 
-const observer = (): LaneObserver => ({ onLoss: jest.fn(), onFailing: jest.fn(), onRecovered: jest.fn(), onRoom: jest.fn() });
+const observer = (): LaneObserver => ({ onLoss: jest.fn(), onFailing: jest.fn(), onRecovered: jest.fn(), onRoom: jest.fn(), onStateChange: jest.fn() });
 const lanes: Lane[] = [];
 
 function makeLane(exporter: LogRecordExporter, options: LaneOptions = {}, watched = observer()): Lane {

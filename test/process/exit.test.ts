@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { QueueLogRecordProcessorOptions } from '../../src';
 import { FaultServer, hang, ok, reset, status } from '../support/fault-server';
@@ -8,7 +8,7 @@ import { range } from '../support/records';
 interface App {
   url: string;
   records: number;
-  end: 'natural' | 'exit' | 'log-in-beforeExit' | 'sigterm' | 'flush' | 'shutdown';
+  end: 'natural' | 'busy' | 'exit' | 'throw' | 'reject' | 'log-in-exit' | 'log-in-beforeExit' | 'sigterm' | 'flush' | 'shutdown';
   stock?: boolean;
   options?: Partial<QueueLogRecordProcessorOptions>;
 }
@@ -44,7 +44,7 @@ function received(): number[] {
 // Two requests of a child, and its start, take a while on a busy machine.
 jest.setTimeout(60_000);
 
-describe('at the end of the process', () => {
+describe('at the end of the process, with the event loop as worker', () => {
   it('a natural end loses nothing, where the stock processor loses all (W8)', async () => {
     expect(await start({ url: server.url, records: 1000, end: 'natural' }).ended).toMatchObject({ code: 0, stderr: '' });
     expect(received()).toEqual(range(0, 1000));
@@ -113,5 +113,80 @@ describe('at the end of the process', () => {
   it('a process that logs nothing is not held', async () => {
     expect(await start({ url: server.url, records: 0, end: 'natural' }).ended).toEqual({ code: 0, stderr: '' });
     expect(server.requests).toHaveLength(0);
+  });
+});
+
+describe('at the end of the process, with a thread', () => {
+  const options = { worker: 'thread' } as const;
+
+  it.each(['natural', 'exit', 'throw', 'reject', 'flush', 'shutdown'] as const)('%s loses nothing, right after the records and before the thread has even started', async (end) => {
+    const { code } = await start({ url: server.url, records: 1000, end, options }).ended;
+    expect(code).toBe(end === 'throw' || end === 'reject' ? 1 : 0);
+    expect(received()).toEqual(range(0, 1000));
+  });
+
+  it('a burst of 100,000 records and process.exit() lose nothing', async () => {
+    expect(await start({ url: server.url, records: 100_000, end: 'exit', options }).ended).toMatchObject({ code: 0, stderr: '' });
+    expect(received()).toEqual(range(0, 100_000));
+  });
+
+  it('a main thread that is busy does not keep records from being sent', async () => {
+    await start({ url: server.url, records: 1000, end: 'busy', options: { ...options, scheduledDelayMillis: 100 } }).ended;
+    expect(received()).toEqual(range(0, 1000));
+  });
+
+  it('block loses nothing, with a ring that holds a fraction of a burst', async () => {
+    const small = { ...options, maxQueueBytes: 64 * 1024, onQueueFull: { policy: 'block', timeoutMillis: 30_000 } } as const;
+    expect(await start({ url: server.url, records: 20_000, end: 'exit', options: small }).ended).toMatchObject({ code: 0, stderr: '' });
+    expect(received()).toEqual(range(0, 20_000));
+  });
+
+  it('drop counts exactly what did not get in', async () => {
+    const small = { ...options, maxQueueBytes: 64 * 1024 };
+    const { stderr } = await start({ url: server.url, records: 20_000, end: 'exit', options: small }).ended;
+    const lost = Number(/lost in all: (\d+) queue_full\n/.exec(stderr)?.[1]);
+    expect(received().length + lost).toBe(20_000);
+    expect(new Set(received()).size).toBe(received().length);
+  });
+
+  it('a preload that sets telemetry up is not run again in the thread', async () => {
+    const preload = join(__dirname, 'fixtures', 'app.cjs');
+    const app: App = { url: server.url, records: 10, end: 'natural', options };
+    const child = spawn(process.execPath, ['-e', '0'], { env: { ...process.env, APP: JSON.stringify(app), NODE_OPTIONS: `--require ${preload}` }, stdio: 'ignore' });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+    expect(received()).toEqual(range(0, 10));
+  });
+
+  it('SIGTERM loses nothing where the application shuts its provider down', async () => {
+    const { child, ended } = start({ url: server.url, records: 1000, end: 'sigterm', options });
+    child.once('message', () => child.kill('SIGTERM'));
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    expect(received()).toEqual(range(0, 1000));
+  });
+
+  it('what a later listener of the exit event logs is delivered too', async () => {
+    await start({ url: server.url, records: 10, end: 'log-in-exit', options }).ended;
+    expect(received()).toEqual(range(0, 11));
+  });
+
+  it('a backend that is down costs one attempt, and what was lost is said', async () => {
+    server.script(reset);
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'exit', options }).ended;
+    expect(code).toBe(0);
+    // Another one if the thread had already found out by itself.
+    expect(server.requests.length).toBeLessThanOrEqual(2);
+    expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
+  });
+
+  it('a backend that never answers holds the end for exitTimeoutMillis', async () => {
+    server.script(hang);
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'exit', options: { ...options, exitTimeoutMillis: 300 } }).ended;
+    expect(code).toBe(0);
+    expect(server.requests).toHaveLength(1);
+    expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
+  });
+
+  it('a process that logs nothing is not held', async () => {
+    expect(await start({ url: server.url, records: 0, end: 'natural', options }).ended).toEqual({ code: 0, stderr: '' });
   });
 });

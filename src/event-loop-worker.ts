@@ -1,0 +1,118 @@
+import type { Context } from '@opentelemetry/api';
+import { ExportScope } from './lane/export-scope';
+import { LaneGroup, type LaneGroupObserver, type ResolvedLane, type Undelivered } from './lane/lane-group';
+import type { LossSource } from './loss-reporter';
+import type { QueueWorker, WorkerStats } from './queue-worker';
+import type { LogRecord } from './record';
+import { estimateRecordBytes } from './record-size';
+import { snapshotRecord } from './snapshot';
+import type { LossReason } from './stats';
+
+export interface EventLoopWorkerOptions {
+  readonly lanes: readonly ResolvedLane[];
+  readonly shutdownTimeoutMillis: number;
+  readonly exitTimeoutMillis: number;
+}
+
+/** Lanes on the event loop of the application: works with any exporter; what is queued when the process exits abruptly is lost. */
+export class EventLoopWorker implements QueueWorker {
+  readonly kind = 'event-loop';
+  readonly #options: EventLoopWorkerOptions;
+  readonly #scope = new ExportScope();
+  readonly #lanes: LaneGroup;
+  readonly #boundsBytes: boolean;
+  #isEnded = false;
+  #largestBytes = 1;
+  #taken = 0;
+  #takenBeforeExit = -1;
+
+  constructor(options: EventLoopWorkerOptions, observer: LaneGroupObserver) {
+    this.#options = options;
+    this.#lanes = new LaneGroup(options.lanes, this.#scope, observer);
+    this.#boundsBytes = options.lanes.some((lane) => lane.options.maxQueueBytes !== undefined);
+  }
+
+  get lossSources(): readonly LossSource[] {
+    return this.#lanes.lanes.map((lane) => ({
+      lane: lane.name,
+      losses: lane.losses,
+      get lastFailure() {
+        return lane.lastFailure;
+      },
+    }));
+  }
+
+  wants(severityNumber: number | undefined): boolean {
+    return this.#lanes.lanes.some((lane) => lane.wants(severityNumber));
+  }
+
+  take(record: LogRecord, context: Context | undefined): LossReason | undefined {
+    if (this.#isEnded) {
+      return 'already_shutdown';
+    }
+    if (this.#scope.isInside(context)) {
+      return 'suppressed';
+    }
+    const snapshot = snapshotRecord(record);
+    const severityNumber = snapshot.severityNumber;
+    const bytes = this.#boundsBytes ? estimateRecordBytes(snapshot) : 0;
+    this.#largestBytes = Math.max(this.#largestBytes, bytes);
+    this.#taken++;
+    this.#lanes.offer(snapshot, severityNumber, bytes);
+    return undefined;
+  }
+
+  room(): number {
+    return this.#lanes.roomFor(this.#largestBytes);
+  }
+
+  onWaiting(): void {
+    // The lanes tell it by themselves.
+  }
+
+  flush(timeoutMillis: number): Promise<Undelivered> {
+    return this.#lanes.flush(timeoutMillis);
+  }
+
+  shutdown(timeoutMillis: number): Promise<Undelivered> {
+    return this.#lanes.shutdown(timeoutMillis);
+  }
+
+  stats(): WorkerStats {
+    return {
+      dropped: {},
+      queued: 0,
+      queuedBytes: 0,
+      capacity: {},
+      lanes: this.#lanes.stats(),
+    };
+  }
+
+  /** A flush that a backend without an answer cannot hold for longer than `exitTimeoutMillis`, nor anything for longer than `shutdownTimeoutMillis`. */
+  async onBeforeExit(): Promise<void> {
+    // What an earlier round could not deliver has had its attempt.
+    if (this.#taken === this.#takenBeforeExit || this.#lanes.pending === 0) {
+      return;
+    }
+    this.#takenBeforeExit = this.#taken;
+    let { progress } = this.#lanes;
+    const watch = setInterval(() => {
+      const now = this.#lanes.progress;
+      if (now === progress) {
+        this.#lanes.abortAttempts('no progress within exitTimeoutMillis at the end of the process');
+      }
+      progress = now;
+    }, this.#options.exitTimeoutMillis);
+    await this.flush(this.#options.shutdownTimeoutMillis);
+    clearInterval(watch);
+  }
+
+  onExitBegin(): void {
+    // Nothing can run any more that would deliver.
+  }
+
+  onExit(): void {
+    this.#isEnded = true;
+    this.#lanes.end();
+  }
+}

@@ -1,0 +1,100 @@
+import { diag } from '@opentelemetry/api';
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import type { LogRecord } from '../record';
+import { lossesSince, type LaneStats, type LossCounts } from '../stats';
+import type { ExportScope } from './export-scope';
+import { Lane } from './lane';
+import type { ResolvedLaneOptions } from './lane-options';
+
+/** What makes a lane. */
+export interface ResolvedLane {
+  readonly name: string;
+  readonly exporter: LogRecordExporter;
+  readonly options: ResolvedLaneOptions;
+}
+
+/** What was not delivered, by lane; a lane that delivered everything is absent. */
+export interface Undelivered {
+  readonly lost: Readonly<Record<string, LossCounts>>;
+  readonly queued: Readonly<Record<string, number>>;
+}
+
+export interface LaneGroupObserver {
+  readonly onLoss: () => void;
+  readonly onRoom: () => void;
+  readonly onStateChange?: () => void;
+}
+
+/** All lanes of a processor, on whichever thread they live. */
+export class LaneGroup {
+  readonly lanes: readonly Lane[];
+
+  constructor(lanes: readonly ResolvedLane[], scope: ExportScope, observer: LaneGroupObserver) {
+    const laneObserver = {
+      onLoss: () => observer.onLoss(),
+      onRoom: () => observer.onRoom(),
+      onStateChange: () => observer.onStateChange?.(),
+      onFailing: (lane: Lane, message: string) => diag.warn(`otel-log-queue: lane ${lane.name} cannot deliver and tries again: ${message}`),
+      onRecovered: (lane: Lane) => diag.info(`otel-log-queue: lane ${lane.name} delivers again`),
+    };
+    this.lanes = lanes.map(({ name, exporter, options }) => new Lane(name, exporter, options, scope, laneObserver));
+  }
+
+  /** Records that are neither delivered nor lost, counted once for each lane. */
+  get pending(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.pending, 0);
+  }
+
+  /** Grows with every record that a lane delivers or loses. */
+  get progress(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.progress, 0);
+  }
+
+  /** How many more records of this size every lane has room for. */
+  roomFor(recordBytes: number): number {
+    return Math.min(...this.lanes.map((lane) => lane.roomFor(recordBytes)));
+  }
+
+  /** @param bytes an estimate; only looked at by lanes with `maxQueueBytes` */
+  offer(record: LogRecord, severityNumber: number | undefined, bytes: number): void {
+    for (const lane of this.lanes) {
+      if (lane.wants(severityNumber)) {
+        lane.offer(record, severityNumber, bytes);
+      }
+    }
+  }
+
+  /** What waits in the lanes is due: it has waited elsewhere. */
+  startNow(): void {
+    this.lanes.forEach((lane) => lane.startNow());
+  }
+
+  async flush(timeoutMillis: number): Promise<Undelivered> {
+    const results = await Promise.all(this.lanes.map(async (lane) => ({ name: lane.name, ...(await lane.flush(timeoutMillis)) })));
+    return {
+      lost: Object.fromEntries(results.filter(({ lost }) => Object.keys(lost).length > 0).map(({ name, lost }) => [name, lost])),
+      queued: Object.fromEntries(results.filter(({ remaining }) => remaining > 0).map(({ name, remaining }) => [name, remaining])),
+    };
+  }
+
+  /** A flush and the end. What is left is lost as `shutdown_timeout`. */
+  async shutdown(timeoutMillis: number): Promise<Undelivered> {
+    const before = this.lanes.map((lane) => ({ ...lane.losses.counts }));
+    await Promise.all(this.lanes.map((lane) => lane.shutdown(timeoutMillis)));
+    const lost = this.lanes.map((lane, index): [string, LossCounts] => [lane.name, lossesSince(before[index] ?? {}, lane.losses.counts)]);
+    return { lost: Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0)), queued: {} };
+  }
+
+  /** Counts all that is pending as lost, at once. */
+  end(): void {
+    this.lanes.forEach((lane) => lane.end());
+  }
+
+  abortAttempts(message: string): void {
+    this.lanes.forEach((lane) => lane.abortAttempt(message));
+  }
+
+  stats(): Record<string, LaneStats> {
+    return Object.fromEntries(this.lanes.map((lane) => [lane.name, lane.stats()]));
+  }
+}

@@ -1,0 +1,30 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ExporterDescription } from '../exporters/description';
+import type { Undelivered } from '../lane/lane-group';
+import type { ResolvedLaneOptions } from '../lane/lane-options';
+import type { SharedQueueMemory } from '../queue/shared-queue';
+
+/** What the thread is started with. All of it can be cloned or shared. */
+export interface ThreadData {
+  /** Tells this thread from an application's own. */
+  readonly isOtelLogQueue: true;
+  readonly lanes: readonly { readonly name: string; readonly exporter: ExporterDescription; readonly options: ResolvedLaneOptions }[];
+  readonly queue: SharedQueueMemory;
+  readonly table: SharedArrayBuffer;
+  readonly stats: SharedArrayBuffer;
+  /** A channel of our own, because the main thread can read it while it is blocked at the end of the process. */
+  readonly port: MessagePort;
+}
+
+/** To the thread. `target` is the position in the ring up to which a command covers records. */
+export type ThreadCommand =
+  | { readonly type: 'flush'; readonly id: number; readonly target: number; readonly timeoutMillis: number }
+  | { readonly type: 'shutdown'; readonly id: number; readonly target: number; readonly timeoutMillis: number }
+  /** The main thread is blocked and waits until the shared statistics say that this is done. */
+  | { readonly type: 'exit'; readonly id: number; readonly target: number; readonly timeoutMillis: number };
+
+/** From the thread. */
+export type ThreadMessage =
+  | { readonly type: 'done'; readonly id: number; readonly undelivered: Undelivered }
+  | { readonly type: 'diag'; readonly level: 'error' | 'warn' | 'info' | 'debug'; readonly text: string }
+  | { readonly type: 'loss'; readonly lane: string; readonly lastFailure: string | undefined };
