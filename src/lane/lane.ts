@@ -1,23 +1,16 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { BuiltInExporter, type ExportOutcome } from '../exporters/built-in-exporter';
+import type { ExportOutcome } from '../exporters/built-in-exporter';
 import { ExportError } from '../exporters/export-error';
-import { admissionFor, type Admission } from '../queue/overflow-policy';
-import { RecordQueue, type TakenBatch } from '../queue/record-queue';
+import type { TakenBatch } from '../queue/record-queue';
 import type { LogRecord } from '../record';
-import { estimateRecordBytes } from '../record-size';
 import { LossCounter, type LaneStats, type LossReason } from '../stats';
 import { BatchClock } from './batch-clock';
 import { BatchDelivery } from './batch-delivery';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import { FlushWaiters, type LaneFlushResult } from './flush-waiters';
+import { Intake } from './intake';
 import type { ResolvedLaneOptions } from './lane-options';
-
-// A request costs the main thread as much as hundreds of records, so an exporter that takes all that waits waits for half a queue, but not for more than this.
-const MAX_DUE_RECORDS = 4096;
-
-// Weighing a batch takes one turn of the event loop.
-const MAX_BATCH_RECORDS = 8192;
 
 /** What a lane tells its owner; each call is cheap and does not throw. */
 export interface LaneObserver {
@@ -41,17 +34,10 @@ export class Lane {
   readonly losses: LossCounter;
   readonly #options: ResolvedLaneOptions;
   readonly #observer: LaneObserver;
-  readonly #queue: RecordQueue;
-  readonly #admit: Admission;
+  readonly #intake: Intake;
   readonly #delivery: BatchDelivery;
-  readonly #dueRecords: number;
-  readonly #dueBytes: number;
-  readonly #maxBatchRecords: number;
-  readonly #maxBatchBytes: number;
-  readonly #sizeOf: (record: LogRecord) => number;
   readonly #flushes = new FlushWaiters();
   readonly #clock: BatchClock;
-  readonly #onEvict = (): void => this.#noteEviction();
   #isDelivering = false;
   #isStuck = false;
   #isFailing = false;
@@ -69,18 +55,10 @@ export class Lane {
     scope: ExportScope,
     observer: LaneObserver,
   ) {
-    const builtIn = exporter instanceof BuiltInExporter ? exporter : undefined;
     this.#options = options;
     this.#observer = observer;
     this.losses = new LossCounter(() => observer.onLoss());
-    this.#queue = new RecordQueue({ maxRecords: options.maxQueueSize, maxBytes: options.maxQueueBytes });
-    this.#admit = admissionFor(options.onQueueFull);
-    const takesAll = builtIn !== undefined && !options.batchSizeIsSet;
-    this.#dueRecords = takesAll ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
-    this.#dueBytes = options.maxQueueBytes === undefined ? Infinity : options.maxQueueBytes / 2;
-    this.#maxBatchRecords = takesAll ? MAX_BATCH_RECORDS : options.maxExportBatchSize;
-    this.#maxBatchBytes = options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity;
-    this.#sizeOf = builtIn === undefined ? estimateRecordBytes : (record) => builtIn.sizeOf(record);
+    this.#intake = new Intake(exporter, options, () => this.#noteEviction());
     this.#delivery = new BatchDelivery(exporter, options, scope, {
       onAttemptFailed: (failure) => this.#onAttemptFailed(failure.message),
       onStuck: () => this.#flushes.giveUp(this.#settledPosition),
@@ -96,7 +74,7 @@ export class Lane {
 
   /** Records that are neither delivered nor lost. */
   get pending(): number {
-    return this.#queue.length + (this.#batch?.records.length ?? 0);
+    return this.#intake.length + (this.#batch?.records.length ?? 0);
   }
 
   /** Grows with every record that is delivered or lost. */
@@ -122,7 +100,7 @@ export class Lane {
 
   /** Whether the queue has room for a record of this size. */
   fits(bytes: number): boolean {
-    return this.#queue.fits(bytes);
+    return this.#intake.fits(bytes);
   }
 
   /** What waits is due: it has waited elsewhere. */
@@ -133,24 +111,16 @@ export class Lane {
 
   /** How many more records of this size the queue has room for. */
   roomFor(recordBytes: number): number {
-    const queue = this.#queue;
-    const byRecords = queue.maxRecords - queue.size;
-    return queue.maxBytes === Infinity || queue.bytes === 0 ? byRecords : Math.min(byRecords, Math.floor((queue.maxBytes - queue.bytes) / recordBytes));
+    return this.#intake.roomFor(recordBytes);
   }
 
   /** @param bytes an estimate; only looked at if `maxQueueBytes` is set */
   offer(record: LogRecord, severityNumber: number | undefined, bytes: number): void {
     this.#offered++;
-    let reason: LossReason | undefined;
-    try {
-      reason = this.#admit(this.#queue, record, severityNumber, bytes, this.#onEvict);
-    } catch {
-      // A getter of a record that was made by hand: the SDK's have none that throw.
-      reason = 'invalid';
-    }
+    const reason = this.#intake.offer(record, severityNumber, bytes);
     if (reason !== undefined) {
       this.losses.add(reason, 1);
-    } else if (this.#hasEnough()) {
+    } else if (this.#intake.hasEnough) {
       if (!this.#isDelivering) {
         this.#clock.startTurn();
       }
@@ -188,7 +158,7 @@ export class Lane {
     this.#clock.stop();
     const lost = this.pending;
     const position = this.#settledPosition;
-    this.#queue.clear();
+    this.#intake.clear();
     this.#batch = undefined;
     this.#flushes.noteLoss('shutdown_timeout', lost, position);
     this.losses.add('shutdown_timeout', lost);
@@ -205,7 +175,7 @@ export class Lane {
     return {
       offered: this.#offered,
       delivered: this.#delivered,
-      queued: this.#queue.length,
+      queued: this.#intake.length,
       inFlight: this.#batch?.records.length ?? 0,
       spooled: 0,
       replayed: 0,
@@ -217,23 +187,19 @@ export class Lane {
 
   /** Everything before it is delivered or lost. */
   get #settledPosition(): number {
-    return this.#batch?.firstPosition ?? this.#queue.headPosition;
+    return this.#batch?.firstPosition ?? this.#intake.headPosition;
   }
 
   #isDue(): boolean {
-    const queue = this.#queue;
-    return queue.length > 0 && (this.#hasEnough() || this.#clock.isUp || this.#flushes.target > queue.headPosition);
-  }
-
-  #hasEnough(): boolean {
-    return this.#queue.length >= this.#dueRecords || this.#queue.bytes >= this.#dueBytes;
+    const intake = this.#intake;
+    return intake.length > 0 && (intake.hasEnough || this.#clock.isUp || this.#flushes.target > intake.headPosition);
   }
 
   #startIfDue(): void {
     if (!this.#isDelivering && !this.#isStuck && !this.#isEnded && this.#isDue()) {
       this.#isDelivering = true;
       void this.#deliverWhileDue();
-    } else if (this.#queue.length === 0) {
+    } else if (this.#intake.length === 0) {
       this.#clock.reset();
     }
   }
@@ -241,7 +207,7 @@ export class Lane {
   async #deliverWhileDue(): Promise<void> {
     while (this.#isDue() && !this.#isStuck) {
       this.#clock.reset();
-      const batch = this.#queue.take(this.#maxBatchRecords, this.#maxBatchBytes, this.#sizeOf);
+      const batch = this.#intake.takeBatch();
       this.#batch = batch;
       let answered: Promise<void> | undefined;
       const outcome = await this.#delivery.deliver(batch.records, (promise) => {
@@ -259,7 +225,7 @@ export class Lane {
       }
     }
     this.#isDelivering = false;
-    if (this.#queue.length > 0) {
+    if (this.#intake.length > 0) {
       this.#clock.startTimer();
     }
   }
@@ -284,7 +250,7 @@ export class Lane {
 
   /** The records of a stuck batch stay in memory, and so in the bound, until their exporter lets go of them. */
   #release(batch: TakenBatch): void {
-    this.#queue.release(batch);
+    this.#intake.release(batch);
     this.#observer.onRoom();
   }
 
@@ -307,14 +273,14 @@ export class Lane {
   #noteEviction(): void {
     this.losses.add('queue_full', 1);
     if (this.#flushes.target >= 0) {
-      this.#flushes.noteLoss('queue_full', 1, this.#queue.headPosition - 1);
+      this.#flushes.noteLoss('queue_full', 1, this.#intake.headPosition - 1);
       this.#flushes.settleUpTo(this.#settledPosition);
     }
   }
 
   #flushRecords(timeoutMillis: number): Promise<LaneFlushResult> {
     return new Promise((resolve) => {
-      const waiter = this.#flushes.add(this.#queue.endPosition, this.#delivery.attempt, (result) => {
+      const waiter = this.#flushes.add(this.#intake.endPosition, this.#delivery.attempt, (result) => {
         clearTimeout(timer);
         resolve(result);
       });

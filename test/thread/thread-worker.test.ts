@@ -63,6 +63,17 @@ describe('a worker thread', () => {
     await until(() => seqs().length === 10);
   });
 
+  it('tells a flush that ran out of time what is left, wherever it is', async () => {
+    server.script(hang);
+    const { processor, emit } = makeRig();
+    emit(0, 50);
+    await expect(processor.forceFlush({ timeoutMillis: 1 })).rejects.toThrow('50 still queued in lane (in front of the lanes)');
+    await until(() => processor.stats().lanes['otlp']?.inFlight === 50);
+    emit(50, 60);
+    await expect(processor.forceFlush({ timeoutMillis: 50 })).rejects.toThrow('60 still queued in lane otlp');
+    expect(processor.stats()).toMatchObject({ queued: 0, lanes: { otlp: { offered: 60, delivered: 0 } } });
+  });
+
   it('takes a burst of 100,000 records in one loop while it is still starting', async () => {
     const { processor, provider, emit } = makeRig();
     emit(0, 100_000);
