@@ -20,7 +20,7 @@ const REASONS = [
 const STATES = ['ready', 'exporting', 'backing-off', 'stuck', 'shutdown'] as const satisfies readonly LaneState[];
 
 // Words in front of the figures.
-const SEQUENCE = 0;
+const VERSION = 0;
 const PROGRESS = 1;
 const FINISHED = 2;
 const HEAD_BYTES = 16;
@@ -29,6 +29,9 @@ const HEAD_BYTES = 16;
 const PUMP_FIGURES = 2;
 const LANE_COUNTERS = 6;
 const LANE_FIGURES = LANE_COUNTERS + REASONS.length;
+
+// Written in turn, so that a thread that dies while it writes leaves the last whole picture behind.
+const COPIES = 2;
 
 /** A consistent picture of what the thread has done. */
 export interface ThreadFigures {
@@ -40,29 +43,30 @@ export interface ThreadFigures {
 }
 
 export function createSharedStats(lanes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(HEAD_BYTES + Float64Array.BYTES_PER_ELEMENT * (PUMP_FIGURES + lanes * LANE_FIGURES));
+  return new SharedArrayBuffer(HEAD_BYTES + COPIES * Float64Array.BYTES_PER_ELEMENT * (PUMP_FIGURES + lanes * LANE_FIGURES));
 }
 
 /**
- * Counters of the thread in shared memory, under a sequence lock: odd while they are written, so that a reader never sees half of an update.
- * One thread writes, one reads.
+ * Counters of the thread in shared memory. The copy of the current version is whole and is not touched before the next version is published:
+ * a reader whose version is still the current one afterwards has seen no half of an update. One thread writes, one reads.
  */
 export class SharedStats {
   readonly #words: Int32Array;
-  readonly #figures: Float64Array;
+  readonly #copies: readonly Float64Array[];
   readonly #laneCount: number;
   #lastRead: ThreadFigures;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
-    this.#figures = new Float64Array(memory, HEAD_BYTES);
-    this.#laneCount = (this.#figures.length - PUMP_FIGURES) / LANE_FIGURES;
-    this.#lastRead = this.#copy();
+    const length = (memory.byteLength - HEAD_BYTES) / Float64Array.BYTES_PER_ELEMENT / COPIES;
+    this.#copies = Array.from({ length: COPIES }, (_, copy) => new Float64Array(memory, HEAD_BYTES + copy * length * Float64Array.BYTES_PER_ELEMENT, length));
+    this.#laneCount = (length - PUMP_FIGURES) / LANE_FIGURES;
+    this.#lastRead = this.#read(0);
   }
 
   write(offered: number, unreadable: number, lanes: readonly LaneStats[]): void {
-    const figures = this.#figures;
-    Atomics.add(this.#words, SEQUENCE, 1);
+    const version = Atomics.load(this.#words, VERSION) + 1;
+    const figures = this.#copyOf(version);
     figures[0] = offered;
     figures[1] = unreadable;
     let index = PUMP_FIGURES;
@@ -77,20 +81,18 @@ export class SharedStats {
         figures[index++] = lane.dropped[reason] ?? 0;
       }
     }
-    Atomics.add(this.#words, SEQUENCE, 1);
+    Atomics.store(this.#words, VERSION, version);
     Atomics.add(this.#words, PROGRESS, 1);
     Atomics.notify(this.#words, PROGRESS);
   }
 
   read(): ThreadFigures {
-    // Bounded: a thread that died in the middle of an update leaves the number odd for ever. Then the last whole picture stands.
+    // Bounded, although a writer that is always faster than this has not been seen: then the last picture stands.
     for (let attempt = 0; attempt < 1000; attempt++) {
-      const before = Atomics.load(this.#words, SEQUENCE);
-      if (before % 2 === 0) {
-        const copy = this.#copy();
-        if (Atomics.load(this.#words, SEQUENCE) === before) {
-          return (this.#lastRead = copy);
-        }
+      const version = Atomics.load(this.#words, VERSION);
+      const figures = this.#read(version);
+      if (Atomics.load(this.#words, VERSION) === version) {
+        return (this.#lastRead = figures);
       }
     }
     return this.#lastRead;
@@ -114,8 +116,12 @@ export class SharedStats {
     }
   }
 
-  #copy(): ThreadFigures {
-    const figures = this.#figures;
+  #copyOf(version: number): Float64Array {
+    return this.#copies[version & (COPIES - 1)] as Float64Array;
+  }
+
+  #read(version: number): ThreadFigures {
+    const figures = this.#copyOf(version);
     const lanes: LaneStats[] = [];
     for (let lane = 0; lane < this.#laneCount; lane++) {
       const [offered = 0, delivered = 0, queued = 0, inFlight = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
