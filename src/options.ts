@@ -1,7 +1,7 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
 import { isDescription, isExporter, type ExporterDescription } from './exporters/description';
-import { LANE_OPTION_KEYS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
+import { LANE_OPTION_KEYS, MAX_TIMER_MILLIS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
 import type { OnLoss } from './loss-reporter';
 import { resolveOverflowPolicy, type ResolvedOverflowPolicy } from './queue/overflow-policy';
 
@@ -63,9 +63,6 @@ const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
 
 // These bound the ring where there is one, and a lane behind it has its own.
 const FRONT_KEYS: readonly string[] = ['maxQueueSize', 'maxQueueBytes', 'onQueueFull', 'blockOnQueueFullTimeoutMillis'];
-
-// Node fires a timer with a longer delay at once.
-const MAX_TIMER_MILLIS = 2 ** 31 - 1;
 
 /** @throws TypeError or RangeError naming option, range and value */
 export function resolveOptions(options: QueueLogRecordProcessorOptions): ResolvedOptions {

@@ -21,7 +21,7 @@ const FLUSH_TIMEOUT_MILLIS = 25_000;
 /**
  * A `LogRecordProcessor` that puts records into a bounded queue for each exporter and delivers them from there.
  *
- * `onEmit` never throws, never waits and takes a bounded time. Every record is, at every moment, exactly one of delivered, queued, in flight or lost for a counted reason: `stats()`.
+ * `onEmit` never throws and takes a bounded time; it waits only under `'block'` with a thread, at most for its time-out. Every record is, at every moment, exactly one of delivered, queued, in flight or lost for a counted reason: `stats()`.
  *
  * @throws TypeError or RangeError naming option, range and value received (constructor)
  */
@@ -51,7 +51,7 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
         : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExitBegin: () => this.#worker.onExitBegin(), onExit: () => this.#onExit() });
   }
 
-  /** Takes the record. Never throws, never waits; what cannot be taken is counted. */
+  /** Takes the record. Never throws; waits only under `'block'` with a thread; what cannot be taken is counted. */
   onEmit(record: EmittedRecord, context?: Context): void {
     this.#emitted++;
     if (this.#shutdown !== undefined) {

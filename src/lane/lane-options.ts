@@ -7,9 +7,9 @@ import { DEFAULT_RETRY, type RetryOptions } from './retry';
 export interface LaneOptions {
   /** Records below this severity number are not offered to the lane; an unset severity passes. 1 to 24. Default: none. */
   readonly minSeverity?: number;
-  /** Most records in memory, waiting and in flight together. Default 2048. */
+  /** Most records in memory, waiting and in flight together. Default 2048; with a thread none. */
   readonly maxQueueSize?: number;
-  /** Most bytes in memory, by an estimate of each record. Default: none. */
+  /** Most bytes in memory, by an estimate of each record. Default: none; with a thread 16 MiB in the ring, exactly counted, and 16 MiB in each lane. */
   readonly maxQueueBytes?: number;
   /** What happens to a record when the queue is full. Default `'drop'`. */
   readonly onQueueFull?: OverflowPolicyName | OverflowPolicyOptions;
@@ -61,7 +61,7 @@ const DEFAULT_MAX_QUEUE_SIZE = 2048;
 const DEFAULT_MAX_EXPORT_BATCH_SIZE = 512;
 
 // Node fires a timer with a longer delay at once.
-const MAX_TIMER_MILLIS = 2 ** 31 - 1;
+export const MAX_TIMER_MILLIS = 2 ** 31 - 1;
 
 // More slots than this are no JavaScript array.
 const MAX_RECORDS = 2 ** 32 - 1;

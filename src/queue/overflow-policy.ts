@@ -24,7 +24,7 @@ export type OverflowPolicyOptions =
     }
   | {
       readonly policy: 'block';
-      /** How long an emit or the pump may wait for room, in milliseconds. The event loop never waits: there the producer awaits `ready()`. Default 1000. */
+      /** How long an emit may wait for room in the ring of a thread, in milliseconds. On the event loop nothing waits: there the producer awaits `ready()`. Default 1000. */
       readonly timeoutMillis?: number;
     };
 
