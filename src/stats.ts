@@ -65,8 +65,11 @@ export class LossCounter {
   }
 }
 
-/** `exporting`: an export is running. `backing-off`: waits before the next attempt. `stuck`: an exporter that cannot be aborted has not answered in time. */
-export type LaneState = 'ready' | 'exporting' | 'backing-off' | 'stuck' | 'shutdown';
+/**
+ * `exporting`: an export is running. `backing-off`: waits before the next attempt. `open`: after repeated failures attempts are rare. `half-open`: the one attempt that decides whether it
+ * stays so. `stuck`: an exporter that cannot be aborted has not answered in time. `failed`: the lane has given up for good and loses what it is offered.
+ */
+export type LaneState = 'ready' | 'exporting' | 'backing-off' | 'open' | 'half-open' | 'stuck' | 'failed' | 'shutdown';
 
 /** Law: `offered = delivered + queued + inFlight + spooled + Σ dropped`, at every moment. */
 export interface LaneStats {

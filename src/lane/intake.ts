@@ -16,7 +16,7 @@ const MAX_BATCH_RECORDS = 8192;
 /** The queue of a lane, with what gets in, how much makes a batch due, and how much a batch may hold. */
 export class Intake {
   readonly #queue: RecordQueue;
-  readonly #admit: Admission;
+  #admit: Admission;
   readonly #onEvict: () => void;
   readonly #dueRecords: number;
   readonly #dueBytes: number;
@@ -94,5 +94,11 @@ export class Intake {
 
   clear(): void {
     this.#queue.clear();
+  }
+
+  /** From now on every record is refused for this reason. */
+  close(reason: LossReason): void {
+    // Here and not by a flag, so that a working lane pays nothing for it.
+    this.#admit = () => reason;
   }
 }

@@ -3,13 +3,14 @@ import type { ExportOutcome } from '../exporters/built-in-exporter';
 import { ExportError } from '../exporters/export-error';
 import type { TakenBatch } from '../queue/record-queue';
 import type { LogRecord } from '../record';
-import { LossCounter, type LaneStats, type LossReason } from '../stats';
+import type { LaneStats, LossCounter, LossReason } from '../stats';
 import { BatchClock } from './batch-clock';
 import { BatchDelivery } from './batch-delivery';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
-import { FlushWaiters, type LaneFlushResult } from './flush-waiters';
+import type { LaneFlushResult } from './flush-waiters';
 import { Intake } from './intake';
+import { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
 
 /** What a lane tells its owner; each call is cheap and does not throw. */
@@ -31,22 +32,18 @@ export interface LaneObserver {
  * Guarantees: at most one export at a time; first attempts in the order of `offer`; `offered = delivered + queued + inFlight + Σ dropped` at every moment; `offer` never throws.
  */
 export class Lane {
-  readonly losses: LossCounter;
   readonly #options: ResolvedLaneOptions;
   readonly #observer: LaneObserver;
   readonly #intake: Intake;
   readonly #delivery: BatchDelivery;
-  readonly #flushes = new FlushWaiters();
+  readonly #ledger: LaneLedger;
   readonly #clock: BatchClock;
   #isDelivering = false;
   #isStuck = false;
   #isFailing = false;
+  #isFailed = false;
   #isEnded = false;
   #batch: TakenBatch | undefined = undefined;
-  #offered = 0;
-  #delivered = 0;
-  #settledBatches = 0;
-  #lastFailure: string | undefined = undefined;
 
   constructor(
     readonly name: string,
@@ -57,19 +54,23 @@ export class Lane {
   ) {
     this.#options = options;
     this.#observer = observer;
-    this.losses = new LossCounter(() => observer.onLoss());
+    this.#ledger = new LaneLedger(() => observer.onLoss());
     this.#intake = new Intake(exporter, options, () => this.#noteEviction());
     this.#delivery = new BatchDelivery(exporter, options, scope, {
       onAttemptFailed: (failure) => this.#onAttemptFailed(failure.message),
-      onStuck: () => this.#flushes.giveUp(this.#settledPosition),
+      onStuck: () => this.#ledger.flushes.giveUp(this.#settledPosition),
       onStateChange: () => observer.onStateChange(),
     });
     this.#clock = new BatchClock(options.scheduledDelayMillis, () => this.#startIfDue());
   }
 
+  get losses(): LossCounter {
+    return this.#ledger.losses;
+  }
+
   /** What the last failed attempt said. */
   get lastFailure(): string | undefined {
-    return this.#lastFailure;
+    return this.#ledger.lastFailure;
   }
 
   /** Records that are neither delivered nor lost. */
@@ -79,7 +80,7 @@ export class Lane {
 
   /** Grows with every record that is delivered or lost. */
   get progress(): number {
-    return this.#delivered + this.losses.total;
+    return this.#ledger.progress;
   }
 
   wants(severityNumber: number | undefined): boolean {
@@ -90,12 +91,12 @@ export class Lane {
 
   /** Batches that were delivered or lost: a lane that moves counts up. */
   get settledBatches(): number {
-    return this.#settledBatches;
+    return this.#ledger.settlements;
   }
 
   /** Whether it knows that it cannot deliver now. */
   get isFailing(): boolean {
-    return this.#isFailing || this.#isStuck || this.#isEnded;
+    return this.#isFailing || this.#isStuck || this.#isOver;
   }
 
   /** Whether the queue has room for a record of this size. */
@@ -116,7 +117,7 @@ export class Lane {
 
   /** @param bytes an estimate; only looked at if `maxQueueBytes` is set */
   offer(record: LogRecord, severityNumber: number | undefined, bytes: number): void {
-    this.#offered++;
+    this.#ledger.noteOffer();
     const reason = this.#intake.offer(record, severityNumber, bytes);
     if (reason !== undefined) {
       this.losses.add(reason, 1);
@@ -133,7 +134,7 @@ export class Lane {
   async flush(timeoutMillis: number): Promise<LaneFlushResult> {
     const end = Date.now() + timeoutMillis;
     const result = await this.#flushRecords(timeoutMillis);
-    if (result.remaining === 0 && !this.#isEnded) {
+    if (result.remaining === 0 && !this.#isOver) {
       await flushExporter(this.exporter, this.name, end - Date.now());
     }
     return result;
@@ -151,19 +152,19 @@ export class Lane {
 
   /** Counts all that is pending as lost, at once. */
   end(): void {
-    if (this.#isEnded) {
-      return;
+    if (!this.#isEnded) {
+      this.#isEnded = true;
+      this.#abandon('shutdown_timeout', 'already_shutdown', new ExportError('shut down', { retryable: false }));
     }
-    this.#isEnded = true;
-    this.#clock.stop();
-    const lost = this.pending;
-    const position = this.#settledPosition;
-    this.#intake.clear();
-    this.#batch = undefined;
-    this.#flushes.noteLoss('shutdown_timeout', lost, position);
-    this.losses.add('shutdown_timeout', lost);
-    this.#flushes.giveUp(this.#settledPosition);
-    this.#delivery.end(new ExportError('shut down', { retryable: false }));
+  }
+
+  /** Gives up for good: what is pending and what is offered from now on is lost as `export_failed`. Flushes and `shutdown` do not wait for it. */
+  fail(message: string): void {
+    if (!this.#isFailed && !this.#isEnded) {
+      this.#isFailed = true;
+      this.#ledger.noteFailure(message);
+      this.#abandon('export_failed', 'export_failed', new ExportError(message, { retryable: false }));
+    }
   }
 
   /** Fails the running attempt, if its exporter can be aborted. */
@@ -173,16 +174,34 @@ export class Lane {
 
   stats(): LaneStats {
     return {
-      offered: this.#offered,
-      delivered: this.#delivered,
+      offered: this.#ledger.offered,
+      delivered: this.#ledger.delivered,
       queued: this.#intake.length,
       inFlight: this.#batch?.records.length ?? 0,
       spooled: 0,
       replayed: 0,
       retries: this.#delivery.retries,
-      state: this.#isEnded ? 'shutdown' : this.#delivery.state,
+      state: this.#isFailed ? 'failed' : this.#delivery.state,
       dropped: { ...this.losses.counts },
     };
+  }
+
+  get #isOver(): boolean {
+    return this.#isFailed || this.#isEnded;
+  }
+
+  /** The only place where pending records are given up without an attempt. */
+  #abandon(pendingAs: LossReason, laterAs: LossReason, cause: ExportError): void {
+    this.#clock.stop();
+    const lost = this.pending;
+    const position = this.#settledPosition;
+    this.#intake.clear();
+    this.#intake.close(laterAs);
+    this.#batch = undefined;
+    this.#ledger.noteLoss(pendingAs, lost, position);
+    this.#ledger.flushes.giveUp(this.#settledPosition);
+    this.#delivery.end(cause);
+    this.#observer.onRoom();
   }
 
   /** Everything before it is delivered or lost. */
@@ -192,11 +211,11 @@ export class Lane {
 
   #isDue(): boolean {
     const intake = this.#intake;
-    return intake.length > 0 && (intake.hasEnough || this.#clock.isUp || this.#flushes.target > intake.headPosition);
+    return intake.length > 0 && (intake.hasEnough || this.#clock.isUp || this.#ledger.flushes.target > intake.headPosition);
   }
 
   #startIfDue(): void {
-    if (!this.#isDelivering && !this.#isStuck && !this.#isEnded && this.#isDue()) {
+    if (!this.#isDelivering && !this.#isStuck && !this.#isOver && this.#isDue()) {
       this.#isDelivering = true;
       void this.#deliverWhileDue();
     } else if (this.#intake.length === 0) {
@@ -232,20 +251,21 @@ export class Lane {
 
   #settle(batch: TakenBatch, outcome: ExportOutcome): void {
     this.#batch = undefined;
-    this.#settledBatches++;
+    this.#ledger.noteSettlement();
     let lost = 0;
     for (const [reason, count] of Object.entries(outcome.lost ?? {}) as [LossReason, number][]) {
       lost += count;
-      this.#flushes.noteLoss(reason, count, batch.firstPosition);
-      this.losses.add(reason, count);
+      this.#ledger.noteLoss(reason, count, batch.firstPosition);
     }
-    this.#lastFailure = outcome.message ?? this.#lastFailure;
-    this.#delivered += batch.records.length - lost;
+    if (outcome.message !== undefined) {
+      this.#ledger.noteFailure(outcome.message);
+    }
+    this.#ledger.noteDelivery(batch.records.length - lost);
     if (lost < batch.records.length && this.#isFailing) {
       this.#isFailing = false;
       this.#observer.onRecovered(this);
     }
-    this.#flushes.settleUpTo(this.#settledPosition);
+    this.#ledger.flushes.settleUpTo(this.#settledPosition);
   }
 
   /** The records of a stuck batch stay in memory, and so in the bound, until their exporter lets go of them. */
@@ -261,33 +281,30 @@ export class Lane {
   }
 
   #onAttemptFailed(message: string): boolean {
-    this.#lastFailure = message;
+    this.#ledger.noteFailure(message);
     if (!this.#isFailing) {
       this.#isFailing = true;
       this.#observer.onFailing(this, message);
     }
-    this.#flushes.giveUpAfter(this.#delivery.attempt, this.#settledPosition);
-    return this.#flushes.target >= 0;
+    this.#ledger.flushes.giveUpAfter(this.#delivery.attempt, this.#settledPosition);
+    return this.#ledger.flushes.target >= 0;
   }
 
   #noteEviction(): void {
-    this.losses.add('queue_full', 1);
-    if (this.#flushes.target >= 0) {
-      this.#flushes.noteLoss('queue_full', 1, this.#intake.headPosition - 1);
-      this.#flushes.settleUpTo(this.#settledPosition);
-    }
+    this.#ledger.noteLoss('queue_full', 1, this.#intake.headPosition - 1);
+    this.#ledger.flushes.settleUpTo(this.#settledPosition);
   }
 
   #flushRecords(timeoutMillis: number): Promise<LaneFlushResult> {
     return new Promise((resolve) => {
-      const waiter = this.#flushes.add(this.#intake.endPosition, this.#delivery.attempt, (result) => {
+      const waiter = this.#ledger.flushes.add(this.#intake.endPosition, this.#delivery.attempt, (result) => {
         clearTimeout(timer);
         resolve(result);
       });
-      const timer = setTimeout(() => this.#flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
-      this.#flushes.settleUpTo(this.#settledPosition);
+      const timer = setTimeout(() => this.#ledger.flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
+      this.#ledger.flushes.settleUpTo(this.#settledPosition);
       if (this.#isStuck || (this.#isDelivering && !this.#delivery.hurry())) {
-        this.#flushes.giveUp(this.#settledPosition, waiter);
+        this.#ledger.flushes.giveUp(this.#settledPosition, waiter);
       }
       this.#startIfDue();
     });

@@ -17,7 +17,7 @@ const REASONS = [
   'suppressed',
 ] as const satisfies readonly LossReason[];
 
-const STATES = ['ready', 'exporting', 'backing-off', 'stuck', 'shutdown'] as const satisfies readonly LaneState[];
+const STATES = ['ready', 'exporting', 'backing-off', 'open', 'half-open', 'stuck', 'failed', 'shutdown'] as const satisfies readonly LaneState[];
 
 // Words in front of the figures.
 const VERSION = 0;
@@ -27,7 +27,7 @@ const HEAD_BYTES = 16;
 
 // Figures: two of the pump, then for each lane its counters and its losses.
 const PUMP_FIGURES = 2;
-const LANE_COUNTERS = 6;
+const LANE_COUNTERS = 8;
 const LANE_FIGURES = LANE_COUNTERS + REASONS.length;
 
 // Written in turn, so that a thread that dies while it writes leaves the last whole picture behind.
@@ -75,6 +75,8 @@ export class SharedStats {
       figures[index++] = lane.delivered;
       figures[index++] = lane.queued;
       figures[index++] = lane.inFlight;
+      figures[index++] = lane.spooled;
+      figures[index++] = lane.replayed;
       figures[index++] = lane.retries;
       figures[index++] = STATES.indexOf(lane.state);
       for (const reason of REASONS) {
@@ -124,7 +126,7 @@ export class SharedStats {
     const figures = this.#copyOf(version);
     const lanes: LaneStats[] = [];
     for (let lane = 0; lane < this.#laneCount; lane++) {
-      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
+      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, spooled = 0, replayed = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
       const dropped: LossCounts = {};
       REASONS.forEach((reason, index) => {
         const count = lost[index] ?? 0;
@@ -132,7 +134,7 @@ export class SharedStats {
           dropped[reason] = count;
         }
       });
-      lanes.push({ offered, delivered, queued, inFlight, spooled: 0, replayed: 0, retries, state: STATES[state] ?? 'ready', dropped });
+      lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, retries, state: STATES[state] ?? 'ready', dropped });
     }
     return { offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
   }

@@ -435,3 +435,27 @@ it('loses what a permanent failure hits and delivers what comes after it', async
   expect(lane.stats().dropped).toEqual({ export_failed: 2 });
   expect(exporter.delivered).toEqual([2, 3]);
 });
+
+describe('fail', () => {
+  it('loses at once what is pending and what comes later, tells the waiting flush, and holds no shutdown', async () => {
+    const exporter = new ScriptedExporter();
+    const watched = observer();
+    const lane = makeLane(exporter, { maxExportBatchSize: 2 }, watched);
+    offer(lane, 0, 5);
+    await until(() => exporter.inFlight === 1);
+    const flushed = lane.flush(100_000);
+    lane.fail('there is no such module');
+    expect(lane.stats()).toMatchObject({ queued: 0, inFlight: 0, state: 'failed', dropped: { export_failed: 5 } });
+    expect(await flushed).toEqual({ lost: { export_failed: 5 }, remaining: 0 });
+    offer(lane, 5, 7);
+    expect(lane.stats()).toMatchObject({ offered: 7, queued: 0, dropped: { export_failed: 7 } });
+    expect(lane).toMatchObject({ isFailing: true, lastFailure: 'there is no such module' });
+    expect(watched.onStateChange).toHaveBeenCalled();
+    expect(await lane.flush(100_000)).toEqual({ lost: {}, remaining: 0 });
+    // Too late: it was counted.
+    exporter.calls[0]?.succeed();
+    await lane.shutdown(100_000);
+    expect(exporter).toMatchObject({ shutdowns: 1, flushes: 0 });
+    expect(lane.stats()).toMatchObject({ offered: 7, delivered: 0, state: 'failed', dropped: { export_failed: 7 } });
+  });
+});

@@ -1,7 +1,7 @@
 import type { LaneStats } from '../../src/stats';
 import { createSharedStats, SharedStats } from '../../src/thread/shared-stats';
 
-const lane = (delivered: number): LaneStats => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 0, replayed: 0, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 } });
+const lane = (delivered: number): LaneStats => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 4, replayed: 5, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 } });
 
 /** What dies in the middle of `write`. */
 const killing = (): LaneStats => ({
