@@ -7,8 +7,10 @@ export interface ExportErrorOptions {
   readonly status?: number | undefined;
   /** How long the backend asked to be left alone, in milliseconds. */
   readonly retryAfterMillis?: number | undefined;
-  /** What every record of the batch is lost as when this error is final. Default `export_failed`. */
+  /** What a record is lost as when this error is final. Default `export_failed`. */
   readonly reason?: 'export_failed' | 'rejected' | 'too_large' | 'invalid';
+  /** The answer looks like an outage, but its words blame something in the batch: if they come again, sending it once more cannot help. Default false. */
+  readonly isPoison?: boolean;
   readonly cause?: unknown;
 }
 
@@ -21,6 +23,7 @@ export class ExportError extends Error {
   readonly status: number | undefined;
   readonly retryAfterMillis: number | undefined;
   readonly reason: 'export_failed' | 'rejected' | 'too_large' | 'invalid';
+  readonly isPoison: boolean;
 
   constructor(message: string, options: ExportErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -29,6 +32,7 @@ export class ExportError extends Error {
     this.status = options.status;
     this.retryAfterMillis = options.retryAfterMillis;
     this.reason = options.reason ?? 'export_failed';
+    this.isPoison = options.isPoison ?? false;
     Object.defineProperty(this, BRAND, { value: true });
   }
 

@@ -31,12 +31,25 @@ export function judgePush(
       return { rejected, words };
     }
   }
+  const poison = status === 500 ? poisonOf(words) : undefined;
   throw new ExportError(`POST ${poster.shownUrl} answered ${status}${hintOf(status)}${words === '' ? '' : `: ${words}`}`, {
     status,
     retryable: status === 429 || status >= 500,
     retryAfterMillis: retryAfterMillis(headers['retry-after'], Date.now()),
-    reason: status === 400 || status === BLOCKED_STATUS ? 'rejected' : status === 413 ? 'too_large' : 'export_failed',
+    reason: poison ?? (status === 400 || status === BLOCKED_STATUS ? 'rejected' : status === 413 ? 'too_large' : 'export_failed'),
+    isPoison: poison !== undefined,
   });
+}
+
+/**
+ * Loki answers 500 to some pushes that it will never take, and stores nothing of them: a name of structured metadata that normalizes to nothing (since 3.6.0), and a push that is larger than
+ * the messages between its distributor and its ingester (grafana/loki #8154).
+ */
+function poisonOf(words: string): 'rejected' | 'too_large' | undefined {
+  if (/normalization for label name .* resulted in invalid name|label name is empty/s.test(words)) {
+    return 'rejected';
+  }
+  return words.includes('received message larger than max') ? 'too_large' : undefined;
 }
 
 /** Too old for their stream: `… total ignored: 2 out of 3 for stream: {…}`, which the ingester writes once it has the whole stream. */

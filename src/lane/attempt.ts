@@ -17,6 +17,8 @@ export interface Failure {
   readonly retryAfterMillis: number | undefined;
   /** What the records are lost as if the failure is final. */
   readonly reason: LossReason;
+  /** `for-good`: something in the batch is refused, and a part without it may fare better. `maybe`: so it seems, if the same answer comes again. */
+  readonly isContentRefused: 'no' | 'maybe' | 'for-good';
 }
 
 // How long an aborted built-in exporter may take to let go before its lane counts as stuck: enough for a file system call in the thread pool.
@@ -54,7 +56,7 @@ async function callBuiltIn(exporter: BuiltInExporter, records: LogRecord[], sign
   try {
     return { kind: 'settled', outcome: await exporter.exportOnce(records, signal) };
   } catch (error) {
-    return { kind: 'failed', failure: failureOf(error) };
+    return { kind: 'failed', failure: error instanceof ExportError ? failureOf(error) : thrownOver(error) };
   }
 }
 
@@ -66,8 +68,7 @@ function callObject(exporter: LogRecordExporter, records: LogRecord[]): Promise<
         resolve(given?.code === 0 ? { kind: 'settled', outcome: {} } : { kind: 'failed', failure: failureOf(given?.error) });
       });
     } catch (error) {
-      // Thrown before anything was sent, and it would be thrown again: mostly a record that cannot be serialized.
-      resolve({ kind: 'failed', failure: { ...failureOf(error), retryable: false } });
+      resolve({ kind: 'failed', failure: thrownOver(error) });
     }
   });
 }
@@ -77,22 +78,35 @@ const MAX_MESSAGE_CHARACTERS = 1024;
 // OTLP/HTTP: "The client SHOULD retry" (opentelemetry-proto, docs/specification.md, Retryable Response Codes).
 const RETRYABLE_STATUS: readonly number[] = [429, 502, 503, 504];
 
+/** Thrown before anything was sent, and it would be thrown again: mostly a record that cannot be serialized. */
+function thrownOver(error: unknown): Failure {
+  return { ...failureOf(error), retryable: false, reason: 'invalid', isContentRefused: 'for-good' };
+}
+
 /** @param error what an exporter gave: anything, in the worst case something whose properties throw */
 function failureOf(error: unknown): Failure {
   try {
     if (error instanceof ExportError) {
-      return { message: error.message, retryable: error.retryable, retryAfterMillis: error.retryAfterMillis, reason: error.reason };
+      const { message, retryable, retryAfterMillis, reason, isPoison } = error;
+      return { message, retryable, retryAfterMillis, reason, isContentRefused: isRefusal(error) ? 'for-good' : isPoison ? 'maybe' : 'no' };
     }
     const details = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown; code?: unknown; status?: unknown };
     const status = [details.code, details.status].find((each) => typeof each === 'number');
+    const reason = status === 400 ? 'rejected' : status === 413 ? 'too_large' : 'export_failed';
     return {
       message: typeof details.message === 'string' ? details.message.slice(0, MAX_MESSAGE_CHARACTERS) : 'the exporter gave no reason',
       // The stock exporter's lasting 503 carries no status, and neither do the errors of sockets: what says nothing is retried.
       retryable: status === undefined || RETRYABLE_STATUS.includes(status),
       retryAfterMillis: undefined,
-      reason: status === 400 ? 'rejected' : status === 413 ? 'too_large' : 'export_failed',
+      reason,
+      isContentRefused: reason === 'export_failed' ? 'no' : 'for-good',
     };
   } catch {
-    return { message: 'the exporter gave an error that cannot be read', retryable: true, retryAfterMillis: undefined, reason: 'export_failed' };
+    return { message: 'the exporter gave an error that cannot be read', retryable: true, retryAfterMillis: undefined, reason: 'export_failed', isContentRefused: 'no' };
   }
+}
+
+/** A 400, a 413, or what the exporter itself found before it sent anything. Other refusals, as Loki's 260, are not about the records. */
+function isRefusal({ retryable, status, reason }: ExportError): boolean {
+  return !retryable && reason !== 'export_failed' && (status === undefined || status === 400 || status === 413);
 }

@@ -4,34 +4,53 @@ import { BuiltInExporter, type ExportOutcome } from '../exporters/built-in-expor
 import type { LogRecord } from '../record';
 import type { LaneState, LossReason } from '../stats';
 import { attemptExport, type AttemptResult, type Failure } from './attempt';
+import { Breaker } from './breaker';
+import { ExportRun } from './export-run';
 import type { ExportScope } from './export-scope';
 import type { ResolvedLaneOptions } from './lane-options';
+import { PauseTimer } from './pause-timer';
 import { ResourceWait } from './resource-wait';
-import { nextDelayMillis } from './retry';
 
-/** What a delivery tells its lane. */
+/** What a delivery tells its lane, and asks it. */
 export interface DeliveryObserver {
-  /** An attempt has failed and another one is to follow. True: without a delay, somebody waits for it. */
-  onAttemptFailed(failure: Failure): boolean;
-  onStuck(): void;
-  onStateChange(): void;
+  /** An attempt has failed and another one is to follow. */
+  readonly onAttemptFailed: (failure: Failure) => void;
+  /** There is to be a pause before the next attempt. True: leave it out, somebody waits for that attempt; without effect if the backend has ordered it. */
+  readonly onPause: (isOrdered: boolean) => boolean;
+  /** An exporter that was aborted has not let go; there will be another attempt once it has. */
+  readonly onStuck: () => void;
+  readonly onStateChange: () => void;
+  /** Called before each attempt: what of these records is still to be exported. */
+  readonly stillWanted: (records: LogRecord[]) => LogRecord[];
 }
 
-/** How a batch ended; undefined if `end` came first, which leaves its records to the caller. */
-export type Delivered = ExportOutcome | undefined;
+/** How an export ended. What is lost or refused is what the last call of `stillWanted` returned. */
+export type Delivered =
+  | { readonly kind: 'settled'; readonly records: LogRecord[]; readonly outcome: ExportOutcome }
+  /** A part of the records may fare better. */
+  | { readonly kind: 'refused'; readonly records: LogRecord[]; readonly reason: LossReason; readonly message: string }
+  | {
+      readonly kind: 'lost';
+      readonly records: LogRecord[];
+      readonly reason: LossReason;
+      readonly message: string;
+      /** The exporter still works on the records, and must not be called again before this has resolved. */
+      readonly answered?: Promise<void>;
+    };
 
-/** Delivers one batch at a time: waits for its resources, exports, backs off and tries again until it is delivered or lost. */
+/** Exports one batch, or a part of one, at a time: waits for its resources, exports, pauses and tries again until it is delivered, refused or lost. */
 export class BatchDelivery {
   readonly #exporter: LogRecordExporter;
   readonly #options: ResolvedLaneOptions;
   readonly #scope: ExportScope;
   readonly #observer: DeliveryObserver;
   readonly #resources = new ResourceWait();
+  readonly #pause = new PauseTimer();
+  readonly #breaker: Breaker | undefined;
   #state: LaneState = 'ready';
   #attempt = 0;
   #retries = 0;
   #abort = new AbortController();
-  #endBackOff: (() => void) | undefined = undefined;
   #ended = false;
 
   constructor(exporter: LogRecordExporter, options: ResolvedLaneOptions, scope: ExportScope, observer: DeliveryObserver) {
@@ -39,10 +58,16 @@ export class BatchDelivery {
     this.#options = options;
     this.#scope = scope;
     this.#observer = observer;
+    this.#breaker = options.retry === false ? undefined : new Breaker(options.retry, () => performance.now(), Math.random);
   }
 
   get state(): LaneState {
     return this.#state;
+  }
+
+  /** Whether it knows that it cannot deliver now. */
+  get isFailing(): boolean {
+    return this.#state === 'stuck' || (this.#breaker !== undefined && this.#breaker.state !== 'closed');
   }
 
   /** The number of attempts that have begun, of all batches. */
@@ -50,59 +75,42 @@ export class BatchDelivery {
     return this.#attempt;
   }
 
+  /** Attempts beyond the first one of each batch. */
   get retries(): number {
     return this.#retries;
   }
 
-  /**
-   * Never rejects. Must not be called again before it has resolved, nor while `answered` of an earlier call is pending.
-   *
-   * @param onStuck called if the batch was given up while its exporter still works on it; the promise resolves when that is over
-   */
-  async deliver(records: LogRecord[], onStuck: (answered: Promise<void>) => void): Promise<Delivered> {
-    const begin = performance.now();
-    for (let failures = 1; ; failures++) {
-      this.#setState('exporting');
-      await this.#resources.for(records, this.#options.exportTimeoutMillis);
+  /** Never rejects; undefined if `end` came first. Must not be called again before it has resolved, nor while `answered` of an earlier call is pending. */
+  async deliver(records: LogRecord[], isPart: boolean): Promise<Delivered | undefined> {
+    // Without retry there is no second answer.
+    const run = new ExportRun(records, isPart || this.#options.retry === false, this.#breaker?.waitMillis ?? 0);
+    for (;;) {
+      await this.#pauseBefore(run);
       if (this.#ended) {
         return undefined;
       }
-      this.#attempt++;
-      this.#abort = new AbortController();
-      const result = await this.#scope.run(() => attemptExport(this.#exporter, records, this.#options.exportTimeoutMillis, this.#abort));
-      if (this.#ended) {
+      run.records = this.#observer.stillWanted(run.records);
+      if (run.records.length === 0) {
+        return this.#rest({ kind: 'settled', records: [], outcome: {} });
+      }
+      const result = await this.#attemptOnce(run, isPart || run.hasFailed);
+      if (result === undefined || this.#ended) {
         return undefined;
       }
-      if (result.kind === 'settled') {
-        this.#setState('ready');
-        return result.outcome;
+      const delivered = this.#judge(run, result);
+      if (delivered !== undefined) {
+        return delivered;
       }
-      if (result.kind === 'stuck') {
-        this.#setState('stuck');
-        this.#observer.onStuck();
-        if (!(this.#exporter instanceof BuiltInExporter)) {
-          // It may still succeed, so a second attempt could deliver twice.
-          onStuck(result.answered.then(() => this.#leaveStuck()));
-          return lostAs('export_failed', records.length, result.failure);
-        }
-        await result.answered;
-      }
-      const reason = await this.#mayRetry(result, failures, performance.now() - begin);
-      if (this.#ended) {
-        return undefined;
-      }
-      if (reason !== undefined) {
-        this.#setState('ready');
-        return lostAs(reason, records.length, result.failure);
-      }
-      this.#retries++;
     }
   }
 
-  /** Ends a back-off now, unless the backend has asked for it (Retry-After). True if there will be an attempt. */
+  /** Ends a pause now, unless the backend has asked for it (Retry-After). True if there will be an attempt. */
   hurry(): boolean {
-    this.#endBackOff?.();
-    return this.#state !== 'backing-off' && this.#state !== 'stuck';
+    if (this.#state === 'stuck' || (this.#pause.isRunning && this.#isOrderedToPause)) {
+      return false;
+    }
+    this.#pause.end();
+    return true;
   }
 
   /** No longer waits for resource attributes. */
@@ -121,7 +129,11 @@ export class BatchDelivery {
     this.#setState('shutdown');
     this.#resources.hurry();
     this.abortAttempt(reason);
-    this.#endBackOff?.();
+    this.#pause.end();
+  }
+
+  get #isOrderedToPause(): boolean {
+    return this.#breaker !== undefined && this.#breaker.orderedMillis > 0;
   }
 
   #setState(state: LaneState): void {
@@ -129,49 +141,80 @@ export class BatchDelivery {
     this.#observer.onStateChange();
   }
 
-  #leaveStuck(): void {
-    if (!this.#ended) {
-      this.#setState('ready');
+  /** Between two batches. */
+  #rest(delivered: Delivered): Delivered {
+    this.#setState(this.#breaker?.state === 'open' ? 'open' : 'ready');
+    return delivered;
+  }
+
+  async #pauseBefore({ delayMillis }: ExportRun): Promise<void> {
+    if (delayMillis === undefined) {
+      return;
+    }
+    this.#setState(this.#breaker?.state === 'open' ? 'open' : 'backing-off');
+    const isOrdered = this.#isOrderedToPause;
+    if (!this.#observer.onPause(isOrdered) || isOrdered) {
+      await this.#pause.wait(delayMillis);
     }
   }
 
-  /** Waits until the next attempt; or the reason why there is none. */
-  async #mayRetry({ failure }: Exclude<AttemptResult, { kind: 'settled' }>, failures: number, elapsedMillis: number): Promise<LossReason | undefined> {
-    const retry = this.#options.retry;
-    if (!failure.retryable || retry === false) {
-      return failure.reason;
+  /** Undefined if `end` came first. */
+  async #attemptOnce(run: ExportRun, isRetry: boolean): Promise<AttemptResult | undefined> {
+    this.#breaker?.onAttempt();
+    this.#setState(this.#breaker?.state === 'half-open' ? 'half-open' : 'exporting');
+    await this.#resources.for(run.records, this.#options.exportTimeoutMillis);
+    if (this.#ended) {
+      return undefined;
     }
-    const delayMillis = nextDelayMillis(retry, failures, elapsedMillis, failure.retryAfterMillis, Math.random);
-    if (delayMillis === undefined) {
-      return 'retry_exhausted';
+    run.noteAttempt(performance.now());
+    this.#attempt++;
+    this.#retries += isRetry ? 1 : 0;
+    this.#abort = new AbortController();
+    const result = await this.#scope.run(() => attemptExport(this.#exporter, run.records, this.#options.exportTimeoutMillis, this.#abort));
+    if (result.kind === 'stuck' && !this.#ended) {
+      this.#setState('stuck');
+      if (this.#exporter instanceof BuiltInExporter) {
+        this.#observer.onStuck();
+        await result.answered;
+      }
     }
-    this.#setState('backing-off');
-    const atOnce = this.#observer.onAttemptFailed(failure);
-    if (!atOnce || failure.retryAfterMillis !== undefined) {
-      await this.#backOff(delayMillis, failure.retryAfterMillis !== undefined);
+    return result;
+  }
+
+  /** How the run ends with this attempt; undefined if another one is to follow. */
+  #judge(run: ExportRun, result: AttemptResult): Delivered | undefined {
+    const { records } = run;
+    if (result.kind === 'settled') {
+      this.#breaker?.onAnswer();
+      return this.#rest({ kind: 'settled', records, outcome: result.outcome });
     }
+    const { failure } = result;
+    const { message, reason } = failure;
+    if (failure.retryAfterMillis !== undefined) {
+      this.#breaker?.onRetryAfter(failure.retryAfterMillis);
+    }
+    if (result.kind === 'stuck' && !(this.#exporter instanceof BuiltInExporter)) {
+      this.#breaker?.onFailure();
+      // It may still succeed, so a second attempt could deliver twice.
+      return { kind: 'lost', records, reason: 'export_failed', message, answered: result.answered.then(() => this.#leaveStuck()) };
+    }
+    const { retry } = this.#options;
+    const isRefused = run.isRefusedBy(failure);
+    if (isRefused || !failure.retryable || retry === false) {
+      this.#breaker?.onAnswer();
+      return this.#rest({ kind: isRefused ? 'refused' : 'lost', records, reason, message });
+    }
+    this.#breaker?.onFailure();
+    if (!run.mayRetry(retry, failure, this.#breaker?.waitMillis ?? 0, performance.now())) {
+      return this.#rest({ kind: 'lost', records, reason: 'retry_exhausted', message });
+    }
+    this.#observer.onAttemptFailed(failure);
     return undefined;
   }
 
-  #backOff(delayMillis: number, isOrdered: boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const resume = (): void => {
-        clearTimeout(timer);
-        this.#endBackOff = undefined;
-        this.#setState(this.#ended ? 'shutdown' : 'exporting');
-        resolve();
-      };
-      // Not referenced: at a natural end the flush at `beforeExit` makes the last attempt, at once.
-      const timer = setTimeout(resume, delayMillis).unref();
-      this.#endBackOff = () => {
-        if (!isOrdered || this.#ended) {
-          resume();
-        }
-      };
-    });
+  #leaveStuck(): void {
+    if (!this.#ended) {
+      this.#setState(this.#breaker?.state === 'open' ? 'open' : 'ready');
+    }
   }
-}
-
-function lostAs(reason: LossReason, count: number, failure: Failure): ExportOutcome {
-  return { lost: { [reason]: count }, message: failure.message };
 }

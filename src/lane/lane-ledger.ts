@@ -1,4 +1,4 @@
-import { LossCounter, type LossReason } from '../stats';
+import { LossCounter, type LaneState, type LaneStats, type LossReason } from '../stats';
 import { FlushWaiters } from './flush-waiters';
 
 /**
@@ -16,14 +16,6 @@ export class LaneLedger {
   /** @param onLoss called after each counted loss; must be cheap and must not throw */
   constructor(onLoss: () => void) {
     this.losses = new LossCounter(onLoss);
-  }
-
-  get offered(): number {
-    return this.#offered;
-  }
-
-  get delivered(): number {
-    return this.#delivered;
   }
 
   /** Grows with every record that is delivered or lost. */
@@ -61,5 +53,9 @@ export class LaneLedger {
   noteLoss(reason: LossReason, count: number, position: number): void {
     this.flushes.noteLoss(reason, count, position);
     this.losses.add(reason, count);
+  }
+
+  stats(queued: number, inFlight: number, retries: number, state: LaneState): LaneStats {
+    return { offered: this.#offered, delivered: this.#delivered, queued, inFlight, spooled: 0, replayed: 0, retries, state, dropped: { ...this.losses.counts } };
   }
 }

@@ -22,11 +22,18 @@ export interface LaneOptions {
   readonly maxExportBatchSize?: number;
   /** Most bytes of a batch, by an estimate. Default: OTLP 4 MiB, Loki 1 MiB, stdout and file 1 MiB; none for exporter objects. */
   readonly maxExportBatchBytes?: number;
+  /**
+   * The strings of a record that is larger than this, by an estimate, are cut, the longest first, and the record gets the attribute `otel_log_queue.truncated: true`. Default: none.
+   * At least 256.
+   */
+  readonly maxRecordBytes?: number;
+  /** A record that was observed longer ago when its batch is taken or tried again is lost as `expired`. In milliseconds, at least 1. Default: none. */
+  readonly maxAgeMillis?: number;
   /** A batch is due so many milliseconds after its first record. Default 1000. */
   readonly scheduledDelayMillis?: number;
   /** A batch is settled as failed after so many milliseconds; 0 is no limit. Default 30000. */
   readonly exportTimeoutMillis?: number;
-  /** When and how long a failed batch is tried again; `false`: a failed batch is lost at once. */
+  /** When and how long a failed batch is tried again, and, after five failures in a row, how rarely any is tried; `false`: a failed batch is lost at once. */
   readonly retry?: Partial<RetryOptions> | false;
 }
 
@@ -39,6 +46,8 @@ export interface ResolvedLaneOptions {
   /** Whether the user set `maxExportBatchSize`: only then it also caps the batches of built-in exporters. */
   readonly batchSizeIsSet: boolean;
   readonly maxExportBatchBytes: number | undefined;
+  readonly maxRecordBytes: number | undefined;
+  readonly maxAgeMillis: number | undefined;
   readonly scheduledDelayMillis: number;
   readonly exportTimeoutMillis: number;
   readonly retry: RetryOptions | false;
@@ -52,6 +61,8 @@ export const LANE_OPTION_KEYS = [
   'blockOnQueueFullTimeoutMillis',
   'maxExportBatchSize',
   'maxExportBatchBytes',
+  'maxRecordBytes',
+  'maxAgeMillis',
   'scheduledDelayMillis',
   'exportTimeoutMillis',
   'retry',
@@ -59,6 +70,9 @@ export const LANE_OPTION_KEYS = [
 
 const DEFAULT_MAX_QUEUE_SIZE = 2048;
 const DEFAULT_MAX_EXPORT_BATCH_SIZE = 512;
+
+// The fixed part of a record and the mark of a cut one take about 150.
+const MIN_RECORD_BYTES = 256;
 
 // Node fires a timer with a longer delay at once.
 export const MAX_TIMER_MILLIS = 2 ** 31 - 1;
@@ -93,6 +107,8 @@ export function resolveLaneOptions(owner: string, options: LaneOptions): Resolve
     maxExportBatchSize: Math.min(wantedBatchSize ?? DEFAULT_MAX_EXPORT_BATCH_SIZE, maxQueueSize),
     batchSizeIsSet: wantedBatchSize !== undefined,
     maxExportBatchBytes: integer('maxExportBatchBytes', 1),
+    maxRecordBytes: integer('maxRecordBytes', MIN_RECORD_BYTES),
+    maxAgeMillis: integer('maxAgeMillis', 1),
     scheduledDelayMillis: integer('scheduledDelayMillis', 0, MAX_TIMER_MILLIS) ?? 1000,
     exportTimeoutMillis: integer('exportTimeoutMillis', 0, MAX_TIMER_MILLIS) ?? 30_000,
     retry: resolveRetry(`${owner}retry`, options.retry),

@@ -1,11 +1,9 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import type { ExportOutcome } from '../exporters/built-in-exporter';
 import { ExportError } from '../exporters/export-error';
-import type { TakenBatch } from '../queue/record-queue';
 import type { LogRecord } from '../record';
 import type { LaneStats, LossCounter, LossReason } from '../stats';
 import { BatchClock } from './batch-clock';
-import { BatchDelivery } from './batch-delivery';
+import { BatchRunner } from './batch-runner';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
@@ -35,15 +33,12 @@ export class Lane {
   readonly #options: ResolvedLaneOptions;
   readonly #observer: LaneObserver;
   readonly #intake: Intake;
-  readonly #delivery: BatchDelivery;
+  readonly #runner: BatchRunner;
   readonly #ledger: LaneLedger;
   readonly #clock: BatchClock;
   #isDelivering = false;
-  #isStuck = false;
-  #isFailing = false;
   #isFailed = false;
   #isEnded = false;
-  #batch: TakenBatch | undefined = undefined;
 
   constructor(
     readonly name: string,
@@ -56,10 +51,11 @@ export class Lane {
     this.#observer = observer;
     this.#ledger = new LaneLedger(() => observer.onLoss());
     this.#intake = new Intake(exporter, options, () => this.#noteEviction());
-    this.#delivery = new BatchDelivery(exporter, options, scope, {
-      onAttemptFailed: (failure) => this.#onAttemptFailed(failure.message),
-      onStuck: () => this.#ledger.flushes.giveUp(this.#settledPosition),
+    this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, {
+      onFailing: (message) => observer.onFailing(this, message),
+      onRecovered: () => observer.onRecovered(this),
       onStateChange: () => observer.onStateChange(),
+      settledPosition: () => this.#settledPosition,
     });
     this.#clock = new BatchClock(options.scheduledDelayMillis, () => this.#startIfDue());
   }
@@ -75,7 +71,7 @@ export class Lane {
 
   /** Records that are neither delivered nor lost. */
   get pending(): number {
-    return this.#intake.length + (this.#batch?.records.length ?? 0);
+    return this.#intake.length + this.#runner.inFlight;
   }
 
   /** Grows with every record that is delivered or lost. */
@@ -89,14 +85,14 @@ export class Lane {
     return min === undefined || !severityNumber || severityNumber >= min;
   }
 
-  /** Batches that were delivered or lost: a lane that moves counts up. */
+  /** Batches, and parts of them, that were delivered or lost: a lane that moves counts up. */
   get settledBatches(): number {
     return this.#ledger.settlements;
   }
 
   /** Whether it knows that it cannot deliver now. */
   get isFailing(): boolean {
-    return this.#isFailing || this.#isStuck || this.#isOver;
+    return this.#runner.isFailing || this.#isOver;
   }
 
   /** Whether the queue has room for a record of this size. */
@@ -143,7 +139,7 @@ export class Lane {
   /** A flush, then the end: what is left is lost as `shutdown_timeout`. Ends within the time-out. */
   async shutdown(timeoutMillis: number): Promise<void> {
     const end = Date.now() + timeoutMillis;
-    const hurry = setTimeout(() => this.#delivery.hurryResources(), timeoutMillis / 2);
+    const hurry = setTimeout(() => this.#runner.delivery.hurryResources(), timeoutMillis / 2);
     await this.#flushRecords(timeoutMillis);
     clearTimeout(hurry);
     this.end();
@@ -169,21 +165,11 @@ export class Lane {
 
   /** Fails the running attempt, if its exporter can be aborted. */
   abortAttempt(message: string): void {
-    this.#delivery.abortAttempt(new ExportError(message, { retryable: true }));
+    this.#runner.delivery.abortAttempt(new ExportError(message, { retryable: true }));
   }
 
   stats(): LaneStats {
-    return {
-      offered: this.#ledger.offered,
-      delivered: this.#ledger.delivered,
-      queued: this.#intake.length,
-      inFlight: this.#batch?.records.length ?? 0,
-      spooled: 0,
-      replayed: 0,
-      retries: this.#delivery.retries,
-      state: this.#isFailed ? 'failed' : this.#delivery.state,
-      dropped: { ...this.losses.counts },
-    };
+    return this.#ledger.stats(this.#intake.length, this.#runner.inFlight, this.#runner.delivery.retries, this.#isFailed ? 'failed' : this.#runner.delivery.state);
   }
 
   get #isOver(): boolean {
@@ -197,16 +183,16 @@ export class Lane {
     const position = this.#settledPosition;
     this.#intake.clear();
     this.#intake.close(laterAs);
-    this.#batch = undefined;
+    this.#runner.abandon();
     this.#ledger.noteLoss(pendingAs, lost, position);
     this.#ledger.flushes.giveUp(this.#settledPosition);
-    this.#delivery.end(cause);
+    this.#runner.delivery.end(cause);
     this.#observer.onRoom();
   }
 
   /** Everything before it is delivered or lost. */
   get #settledPosition(): number {
-    return this.#batch?.firstPosition ?? this.#intake.headPosition;
+    return this.#runner.position ?? this.#intake.headPosition;
   }
 
   #isDue(): boolean {
@@ -215,7 +201,7 @@ export class Lane {
   }
 
   #startIfDue(): void {
-    if (!this.#isDelivering && !this.#isStuck && !this.#isOver && this.#isDue()) {
+    if (!this.#isDelivering && !this.#isOver && this.#isDue()) {
       this.#isDelivering = true;
       void this.#deliverWhileDue();
     } else if (this.#intake.length === 0) {
@@ -224,70 +210,20 @@ export class Lane {
   }
 
   async #deliverWhileDue(): Promise<void> {
-    while (this.#isDue() && !this.#isStuck) {
+    while (this.#isDue()) {
       this.#clock.reset();
       const batch = this.#intake.takeBatch();
-      this.#batch = batch;
-      let answered: Promise<void> | undefined;
-      const outcome = await this.#delivery.deliver(batch.records, (promise) => {
-        answered = promise;
-      });
-      if (outcome === undefined) {
+      if (!(await this.#runner.run(batch))) {
         return;
       }
-      this.#settle(batch, outcome);
-      if (answered === undefined) {
-        this.#release(batch);
-      } else {
-        this.#isStuck = true;
-        void answered.then(() => this.#leaveStuck(batch));
-      }
+      // Not earlier: what the exporter holds is in memory, and so in the bound.
+      this.#intake.release(batch);
+      this.#observer.onRoom();
     }
     this.#isDelivering = false;
     if (this.#intake.length > 0) {
       this.#clock.startTimer();
     }
-  }
-
-  #settle(batch: TakenBatch, outcome: ExportOutcome): void {
-    this.#batch = undefined;
-    this.#ledger.noteSettlement();
-    let lost = 0;
-    for (const [reason, count] of Object.entries(outcome.lost ?? {}) as [LossReason, number][]) {
-      lost += count;
-      this.#ledger.noteLoss(reason, count, batch.firstPosition);
-    }
-    if (outcome.message !== undefined) {
-      this.#ledger.noteFailure(outcome.message);
-    }
-    this.#ledger.noteDelivery(batch.records.length - lost);
-    if (lost < batch.records.length && this.#isFailing) {
-      this.#isFailing = false;
-      this.#observer.onRecovered(this);
-    }
-    this.#ledger.flushes.settleUpTo(this.#settledPosition);
-  }
-
-  /** The records of a stuck batch stay in memory, and so in the bound, until their exporter lets go of them. */
-  #release(batch: TakenBatch): void {
-    this.#intake.release(batch);
-    this.#observer.onRoom();
-  }
-
-  #leaveStuck(batch: TakenBatch): void {
-    this.#isStuck = false;
-    this.#release(batch);
-    this.#startIfDue();
-  }
-
-  #onAttemptFailed(message: string): boolean {
-    this.#ledger.noteFailure(message);
-    if (!this.#isFailing) {
-      this.#isFailing = true;
-      this.#observer.onFailing(this, message);
-    }
-    this.#ledger.flushes.giveUpAfter(this.#delivery.attempt, this.#settledPosition);
-    return this.#ledger.flushes.target >= 0;
   }
 
   #noteEviction(): void {
@@ -297,13 +233,13 @@ export class Lane {
 
   #flushRecords(timeoutMillis: number): Promise<LaneFlushResult> {
     return new Promise((resolve) => {
-      const waiter = this.#ledger.flushes.add(this.#intake.endPosition, this.#delivery.attempt, (result) => {
+      const waiter = this.#ledger.flushes.add(this.#intake.endPosition, this.#runner.delivery.attempt, (result) => {
         clearTimeout(timer);
         resolve(result);
       });
       const timer = setTimeout(() => this.#ledger.flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
       this.#ledger.flushes.settleUpTo(this.#settledPosition);
-      if (this.#isStuck || (this.#isDelivering && !this.#delivery.hurry())) {
+      if (this.#isDelivering && !this.#runner.delivery.hurry()) {
         this.#ledger.flushes.giveUp(this.#settledPosition, waiter);
       }
       this.#startIfDue();

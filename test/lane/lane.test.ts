@@ -168,8 +168,6 @@ describe('retry', () => {
   });
 
   it.each([
-    [400, 'rejected'],
-    [413, 'too_large'],
     [401, 'export_failed'],
     [500, 'export_failed'],
   ])('gives a batch up at once when an exporter object fails with status %i, as %s', async (status, reason) => {
@@ -207,7 +205,7 @@ describe('retry', () => {
     expect(lane.lastFailure).toBe('two are too old');
   });
 
-  it('loses a batch at which an exporter object throws, and goes on', async () => {
+  it('loses a record at which an exporter object throws, and goes on', async () => {
     const exporter = new ScriptedExporter();
     const working = exporter.export.bind(exporter);
     exporter.export = () => {
@@ -219,7 +217,7 @@ describe('retry', () => {
     await until(() => exporter.inFlight === 1);
     exporter.calls[0]?.succeed();
     await until(() => lane.stats().delivered === 1);
-    expect(lane.stats().dropped).toEqual({ export_failed: 1 });
+    expect(lane.stats().dropped).toEqual({ invalid: 1 });
     expect(lane.lastFailure).toBe('cannot serialize');
   });
 });
@@ -340,9 +338,9 @@ describe('flush', () => {
     await until(() => exporter.inFlight === 1);
     const flushed = lane.flush(10_000);
     offer(lane, 2, 9);
-    exporter.calls[0]?.fail(400);
-    expect(await flushed).toEqual({ lost: { rejected: 2 }, remaining: 0 });
-    expect(lane.stats().dropped).toEqual({ rejected: 2, queue_full: 5 });
+    exporter.calls[0]?.fail(401);
+    expect(await flushed).toEqual({ lost: { export_failed: 2 }, remaining: 0 });
+    expect(lane.stats().dropped).toEqual({ export_failed: 2, queue_full: 5 });
   });
 
   it('tells what made room under drop-oldest', async () => {

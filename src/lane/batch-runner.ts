@@ -1,0 +1,180 @@
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import type { TakenBatch } from '../queue/record-queue';
+import type { LogRecord } from '../record';
+import type { LossReason } from '../stats';
+import { BatchDelivery, type Delivered } from './batch-delivery';
+import { BatchParts } from './batch-parts';
+import type { ExportScope } from './export-scope';
+import type { LaneLedger } from './lane-ledger';
+import type { ResolvedLaneOptions } from './lane-options';
+import { isExpired } from './record-age';
+import { truncateRecord } from './record-truncation';
+
+export interface BatchRunnerObserver {
+  /** The first failure of a batch that is tried again. */
+  readonly onFailing: (message: string) => void;
+  /** Delivers again. */
+  readonly onRecovered: () => void;
+  readonly onStateChange: () => void;
+  /** Everything before it is delivered or lost. */
+  readonly settledPosition: () => number;
+}
+
+/** Runs one batch at a time to its end, as a whole or in parts, and enters into the books what becomes of each record. */
+export class BatchRunner {
+  readonly delivery: BatchDelivery;
+  readonly #options: ResolvedLaneOptions;
+  readonly #ledger: LaneLedger;
+  readonly #observer: BatchRunnerObserver;
+  #batch: BatchParts | undefined = undefined;
+  #isFailing = false;
+
+  constructor(exporter: LogRecordExporter, options: ResolvedLaneOptions, scope: ExportScope, ledger: LaneLedger, observer: BatchRunnerObserver) {
+    this.#options = options;
+    this.#ledger = ledger;
+    this.#observer = observer;
+    this.delivery = new BatchDelivery(exporter, options, scope, {
+      onAttemptFailed: ({ message }) => this.#onAttemptFailed(message),
+      onPause: (isOrdered) => this.#onPause(isOrdered),
+      onStuck: () => ledger.flushes.giveUp(observer.settledPosition()),
+      onStateChange: () => observer.onStateChange(),
+      stillWanted: (records) => this.#withoutExpired(records),
+    });
+  }
+
+  /** Whether it knows that it cannot deliver now. */
+  get isFailing(): boolean {
+    return this.#isFailing || this.delivery.isFailing;
+  }
+
+  /** Records of the batch that are neither delivered nor lost. */
+  get inFlight(): number {
+    return this.#batch?.unsettled ?? 0;
+  }
+
+  /** Where the records in flight begin; undefined if there are none. */
+  get position(): number | undefined {
+    return this.#batch !== undefined && this.#batch.unsettled > 0 ? this.#batch.position : undefined;
+  }
+
+  /** Resolves when all is settled and the exporter has let go of the records: to false if it was abandoned. Never rejects. */
+  async run(taken: TakenBatch): Promise<boolean> {
+    const batch = new BatchParts(taken);
+    this.#batch = batch;
+    for (let part = batch.next(); part !== undefined; part = batch.next()) {
+      const delivered = await this.delivery.deliver(batch.isSplit ? part : this.#withinSize(part), batch.isSplit);
+      if (delivered === undefined) {
+        return false;
+      }
+      this.#settle(batch, delivered);
+      if (delivered.kind === 'lost' && delivered.answered !== undefined) {
+        this.#ledger.flushes.giveUp(this.#observer.settledPosition());
+        await delivered.answered;
+        if (this.#batch === undefined) {
+          return false;
+        }
+      }
+    }
+    this.#batch = undefined;
+    return true;
+  }
+
+  /** Leaves what is in flight to the caller, who ends the delivery next. */
+  abandon(): void {
+    this.#batch = undefined;
+  }
+
+  #settle(batch: BatchParts, delivered: Delivered): void {
+    const { records } = delivered;
+    switch (delivered.kind) {
+      case 'settled':
+        this.#settleDelivered(batch, records.length, delivered.outcome);
+        break;
+      case 'refused':
+        this.#lose(batch, batch.refuse(records), delivered.reason, delivered.message);
+        break;
+      case 'lost':
+        this.#lose(batch, records, delivered.reason, delivered.message);
+        break;
+    }
+    this.#ledger.noteSettlement();
+    this.#ledger.flushes.settleUpTo(this.#observer.settledPosition());
+  }
+
+  #settleDelivered(batch: BatchParts, count: number, { lost = {}, message }: Extract<Delivered, { kind: 'settled' }>['outcome']): void {
+    const { position } = batch;
+    const losses = Object.entries(lost) as [LossReason, number][];
+    const delivered = losses.reduce((left, [, lostCount]) => left - lostCount, count);
+    if (message !== undefined) {
+      this.#ledger.noteFailure(message);
+    }
+    batch.settle(count);
+    this.#ledger.noteDelivery(delivered);
+    for (const [reason, lostCount] of losses) {
+      this.#ledger.noteLoss(reason, lostCount, position);
+    }
+    if (delivered > 0) {
+      batch.noteDelivery();
+      if (this.#isFailing) {
+        this.#isFailing = false;
+        this.#observer.onRecovered();
+      }
+    }
+  }
+
+  /** The only place where exported records are given up. */
+  #lose(batch: BatchParts, records: readonly LogRecord[], reason: LossReason, message: string): void {
+    this.#ledger.noteFailure(message);
+    const { position } = batch;
+    batch.settle(records.length);
+    this.#ledger.noteLoss(reason, records.length, position);
+  }
+
+  #withinSize(records: LogRecord[]): LogRecord[] {
+    const { maxRecordBytes } = this.#options;
+    return maxRecordBytes === undefined ? records : records.map((record) => truncateRecord(record, maxRecordBytes));
+  }
+
+  #withoutExpired(records: LogRecord[]): LogRecord[] {
+    const { maxAgeMillis } = this.#options;
+    const batch = this.#batch;
+    const now = Date.now();
+    if (maxAgeMillis === undefined || batch === undefined || !records.some((record) => isExpired(record, maxAgeMillis, now))) {
+      return records;
+    }
+    const first = batch.position;
+    const kept = records.filter((record, index) => {
+      const isKept = !isExpired(record, maxAgeMillis, now);
+      if (!isKept) {
+        if (batch.position === first + index) {
+          batch.settle(1);
+        } else {
+          batch.settleLater();
+        }
+        this.#ledger.noteLoss('expired', 1, first + index);
+      }
+      return isKept;
+    });
+    this.#ledger.flushes.settleUpTo(this.#observer.settledPosition());
+    return kept;
+  }
+
+  #onAttemptFailed(message: string): void {
+    this.#ledger.noteFailure(message);
+    if (!this.#isFailing) {
+      this.#isFailing = true;
+      this.#observer.onFailing(message);
+    }
+    this.#ledger.flushes.giveUpAfter(this.delivery.attempt, this.#observer.settledPosition());
+  }
+
+  #onPause(isOrdered: boolean): boolean {
+    const { flushes } = this.#ledger;
+    if (isOrdered) {
+      flushes.giveUp(this.#observer.settledPosition());
+    } else {
+      flushes.giveUpAfter(this.delivery.attempt, this.#observer.settledPosition());
+    }
+    return flushes.target >= 0;
+  }
+}
