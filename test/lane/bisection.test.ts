@@ -100,6 +100,15 @@ describe('a batch that is refused for single records', () => {
     expect(exporter.attempts.length).toBeLessThan(80);
   });
 
+  it('loses nothing if it is only too large as a whole', async () => {
+    const exporter = new ChoosyBuiltIn((seqs) => (seqs.length > 100 ? refusal(413, 'too_large') : undefined));
+    const lane = rig.lane(exporter, atOnce);
+    rig.offer(lane, 0, 2000);
+    await until(settled(lane));
+    expect(exporter.delivered).toEqual(range(0, 2000));
+    expect(lane.stats()).toMatchObject({ delivered: 2000, dropped: {} });
+  });
+
   it('counts the parts that were delivered when they were, and ends a flush of them', async () => {
     let answer: (() => void) | undefined;
     const exporter = new ChoosyBuiltIn((seqs) => (seqs.includes(3) ? refusal(400, 'rejected') : undefined));
