@@ -82,6 +82,8 @@ describe('options', () => {
     ['an endless time-out', { exporter, exportTimeoutMillis: Infinity }, RangeError, 'exportTimeoutMillis must be an integer from 0 to 2147483647, received Infinity'],
     ['a severity below TRACE', { exporter, minSeverity: 0 }, RangeError, 'minSeverity must be an integer from 1 to 24, received 0'],
     ['a negative block time-out', { exporter, blockOnQueueFullTimeoutMillis: -1 }, RangeError, 'blockOnQueueFullTimeoutMillis must be'],
+    ['a record of a few bytes', { exporter, maxRecordBytes: 255 }, RangeError, 'maxRecordBytes must be an integer of at least 256, received 255'],
+    ['an age of nothing', { exporter, maxAgeMillis: 0 }, RangeError, 'maxAgeMillis must be an integer of at least 1, received 0'],
     ['retry: true', { exporter, retry: true }, TypeError, 'retry must be an object, received true'],
     ['a shrinking delay', { exporter, retry: { multiplier: 0.5 } }, RangeError, 'retry.multiplier must be a number from 1 to 100, received 0.5'],
     ['a negative budget', { exporter, retry: { maxElapsedTimeMillis: -1 } }, RangeError, 'retry.maxElapsedTimeMillis must be'],

@@ -15,7 +15,7 @@ import { ResourceWait } from './resource-wait';
 export interface DeliveryObserver {
   /** An attempt has failed and another one is to follow. */
   readonly onAttemptFailed: (failure: Failure) => void;
-  /** There is to be a pause before the next attempt. True: leave it out, somebody waits for that attempt; without effect if the backend has ordered it. */
+  /** There is to be a pause before the next attempt. True: leave it out, somebody waits for that attempt; never for a pause that the backend has ordered. */
   readonly onPause: (isOrdered: boolean) => boolean;
   /** An exporter that was aborted has not let go; there will be another attempt once it has. */
   readonly onStuck: () => void;
@@ -67,7 +67,7 @@ export class BatchDelivery {
 
   /** Whether it knows that it cannot deliver now. */
   get isFailing(): boolean {
-    return this.#state === 'stuck' || (this.#breaker !== undefined && this.#breaker.state !== 'closed');
+    return this.#state === 'stuck' || this.#pause.isRunning || (this.#breaker !== undefined && this.#breaker.state !== 'closed');
   }
 
   /** The number of attempts that have begun, of all batches. */
@@ -152,8 +152,7 @@ export class BatchDelivery {
       return;
     }
     this.#setState(this.#breaker?.state === 'open' ? 'open' : 'backing-off');
-    const isOrdered = this.#isOrderedToPause;
-    if (!this.#observer.onPause(isOrdered) || isOrdered) {
+    if (!this.#observer.onPause(this.#isOrderedToPause)) {
       await this.#pause.wait(delayMillis);
     }
   }

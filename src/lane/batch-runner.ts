@@ -170,11 +170,12 @@ export class BatchRunner {
 
   #onPause(isOrdered: boolean): boolean {
     const { flushes } = this.#ledger;
+    const position = this.#observer.settledPosition();
     if (isOrdered) {
-      flushes.giveUp(this.#observer.settledPosition());
-    } else {
-      flushes.giveUpAfter(this.delivery.attempt, this.#observer.settledPosition());
+      flushes.giveUp(position);
+      return false;
     }
+    flushes.giveUpAfter(this.delivery.attempt, position);
     return flushes.target >= 0;
   }
 }

@@ -157,6 +157,14 @@ describe('a batch that is refused for single records', () => {
     expect(exporter.attempts).toHaveLength(161);
   });
 
+  it('goes on as long as parts of it are delivered, however many records are bad', async () => {
+    const exporter = new ChoosyBuiltIn((seqs) => (seqs.some((seq) => seq % 10 === 0) ? refusal(400, 'rejected') : undefined));
+    const lane = rig.lane(exporter, { ...atOnce, maxExportBatchSize: 1000 });
+    rig.offer(lane, 0, 1000);
+    await until(settled(lane));
+    expect(lane.stats()).toMatchObject({ delivered: 900, dropped: { rejected: 100 } });
+  });
+
   it.each([[401, 'export_failed'], [260, 'rejected']] as const)('is not split if the refusal is not about records: %i', async (code, reason) => {
     const exporter = new ChoosyBuiltIn(() => new ExportError('no', { retryable: false, status: code, reason }));
     const lane = rig.lane(exporter, atOnce);

@@ -41,6 +41,7 @@ describe('the breaker', () => {
     await until(() => states.add(stateOf(lane)) && lane.stats().delivered === 4);
     expect([...states]).toEqual(expect.arrayContaining(['backing-off', 'open']));
     expect(stateOf(lane)).toBe('ready');
+    expect(lane.isFailing).toBe(false);
     expect(exporter.attempts).toHaveLength(BREAKER_FAILURES + 2);
     expect(exporter.delivered).toEqual(range(0, 4));
   });
@@ -108,18 +109,32 @@ describe('the breaker', () => {
     rig.offer(lane, 0, 2);
     await until(() => lane.stats().inFlight === 1 && stateOf(lane) === 'backing-off');
     expect(exporter.attempts).toEqual([[0]]);
+    expect(lane.isFailing).toBe(true);
     expect(await lane.flush(100_000)).toEqual({ lost: {}, remaining: 1 });
     expect(exporter.attempts).toEqual([[0]]);
   });
 
   it('ends a flush that began during the attempt that was answered with a Retry-After', async () => {
-    const exporter = new ScriptedBuiltIn(['hang', transient(60_000)]);
-    const lane = rig.lane(exporter, { retry: { initialDelayMillis: 0, maxDelayMillis: 0 } });
+    const exporter = new ScriptedBuiltIn();
+    let fail: ((error: Error) => void) | undefined;
+    let attempts = 0;
+    exporter.exportOnce = () => {
+      attempts++;
+      return new Promise((_, reject) => (fail = reject));
+    };
+    const lane = rig.lane(exporter);
     rig.offer(lane, 0, 1);
-    await until(() => exporter.attempts.length === 1);
+    await until(() => fail !== undefined);
     const flushed = lane.flush(100_000);
-    lane.abortAttempt('no answer');
+    fail?.(transient(60_000));
     expect(await flushed).toEqual({ lost: {}, remaining: 1 });
+    expect(attempts).toBe(1);
+  });
+
+  it('ends a flush whose exporter object gets stuck, and says what that cost', async () => {
+    const lane = rig.lane(new ScriptedExporter(), { exportTimeoutMillis: 20, maxExportBatchSize: 2, scheduledDelayMillis: 1_000_000 });
+    rig.offer(lane, 0, 3);
+    expect(await lane.flush(100_000)).toEqual({ lost: { export_failed: 2 }, remaining: 1 });
   });
 });
 
@@ -143,6 +158,26 @@ describe('maxAgeMillis', () => {
     await lane.flush(100_000);
     expect(exporter.delivered).toEqual([1, 3, 5]);
     expect(lane.stats()).toMatchObject({ delivered: 3, dropped: { expired: 3 } });
+  });
+
+  it('does not end a flush early whose records others that expired stand behind', async () => {
+    const exporter = new ScriptedExporter();
+    const lane = rig.lane(exporter, { maxAgeMillis: 60_000, scheduledDelayMillis: 1_000_000 });
+    const done = jest.fn();
+    offerAged(lane, [0]);
+    void lane.flush(100_000);
+    // The next batch has what this flush covers, and more.
+    offerAged(lane, [0, 0]);
+    const flushed = lane.flush(100_000).then(done);
+    offerAged(lane, [70_000, 70_000]);
+    exporter.calls[0]?.succeed();
+    await until(() => exporter.calls.length === 2);
+    expect(lane.stats()).toMatchObject({ inFlight: 2, dropped: { expired: 2 } });
+    await new Promise(setImmediate);
+    expect(done).not.toHaveBeenCalled();
+    exporter.calls[1]?.succeed();
+    await flushed;
+    expect(done).toHaveBeenCalledWith({ lost: {}, remaining: 0 });
   });
 
   it('makes no attempt for a batch of which nothing is left', async () => {

@@ -23,6 +23,12 @@ describe('SharedStats', () => {
     }
   });
 
+  it.each(['ready', 'exporting', 'backing-off', 'open', 'half-open', 'stuck', 'failed', 'shutdown'] as const)('shows the state %s', (state) => {
+    const memory = createSharedStats(1);
+    new SharedStats(memory).write(1, 0, [{ ...lane(1), state }]);
+    expect(new SharedStats(memory).read().lanes[0]?.state).toBe(state);
+  });
+
   it('keeps the last whole picture when a thread dies while it writes, whenever it was read last', () => {
     const memory = createSharedStats(1);
     const writer = new SharedStats(memory);
