@@ -166,6 +166,7 @@ describe('maxAgeMillis', () => {
     const done = jest.fn();
     offerAged(lane, [0]);
     void lane.flush(100_000);
+    await until(() => exporter.inFlight === 1);
     // The next batch has what this flush covers, and more.
     offerAged(lane, [0, 0]);
     const flushed = lane.flush(100_000).then(done);
