@@ -81,7 +81,7 @@ function settledResource(attributes: Resource['attributes'], schemaUrl: string):
 
 function readScope(json: Record<string, unknown>, schemaUrl: string): InstrumentationScope {
   const version = readText(json['version']);
-  const attributes = readAttributes(json['attributes']) as NonNullable<InstrumentationScope['attributes']>;
+  const attributes = readAttributes(json['attributes']);
   const droppedAttributesCount = readNumber(json['droppedAttributesCount']);
   return {
     name: readText(json['name']),

@@ -27,9 +27,9 @@ function asMaps(logs: DecodedLogs): unknown {
   const mapOf = (list: readonly DecodedKeyValue[]): unknown => new Map(list.map(({ key, value }) => [key, valueOf(value)]));
   const valueOf = (value: DecodedValue): unknown => {
     if ('kvlistValue' in value) {
-      return { kvlistValue: mapOf(value.kvlistValue as DecodedKeyValue[]) };
+      return { kvlistValue: mapOf(value.kvlistValue) };
     }
-    return 'arrayValue' in value ? { arrayValue: (value.arrayValue as DecodedValue[]).map(valueOf) } : value;
+    return 'arrayValue' in value ? { arrayValue: value.arrayValue.map(valueOf) } : value;
   };
   // One entry a record, so that it does not matter which records share an envelope.
   return logs.resourceLogs.flatMap(({ resource, schemaUrl, scopeLogs }) =>
