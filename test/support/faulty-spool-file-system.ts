@@ -40,11 +40,12 @@ export class FaultySpoolFileSystem implements SpoolFileSystem {
   readonly rmdirSync: SpoolFileSystem['rmdirSync'] = (...args) => this.#call('rmdir', () => nodeSpoolFileSystem.rmdirSync(...args));
   readonly lutimesSync: SpoolFileSystem['lutimesSync'] = (...args) => this.#call('lutimes', () => nodeSpoolFileSystem.lutimesSync(...args));
 
-  #call<T>(name: string, call: () => T): T {
-    const code = this.fault?.(this.calls.push(name) - 1, name);
+  #call<T>(name: string, run: () => T): T {
+    const call = this.calls.push(name) - 1;
+    const code = this.fault?.(call, name);
     if (code !== undefined) {
       throw Object.assign(new Error(`${code}: for a test, ${name}`), { code, syscall: name });
     }
-    return call();
+    return run();
   }
 }
