@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { LossReason } from '../stats';
 import type { FailureLog } from './failure-log';
+import { LineState, type LineRange } from './line-index';
 import type { OwnerFolder } from './owner-folder';
 import { removeEmptyFolder } from './orphans';
 import { scanSegment } from './segment-scan';
@@ -75,10 +76,6 @@ export class SegmentList {
     this.#active = undefined;
   }
 
-  isActive(segment: Segment): boolean {
-    return segment === this.#active;
-  }
-
   /** Deletes the oldest segments, and what waits in them is lost, until there is room. Returns false if the files cannot be deleted. */
   makeRoom(bytes: number): boolean {
     let excess = this.bytes + bytes - this.#options.maxBytes;
@@ -111,6 +108,24 @@ export class SegmentList {
       removeEmptyFolder(this.#files, dirname(segment.path));
     }
     return true;
+  }
+
+  /** Lines are delivered or lost for good: marks them, or deletes the segment if they are the last. */
+  done(segment: Segment, range: LineRange): void {
+    segment.index.set(range, LineState.Done);
+    if (segment.goneReason !== undefined) {
+      return;
+    }
+    // A journal is empty after each batch: a new file for every one would cost more than the batch.
+    const keepsFile = this.#options.mode === 'journal' && segment === this.#active;
+    if (segment.index.isDone && !keepsFile && this.remove(segment, 'invalid')) {
+      return;
+    }
+    try {
+      segment.mark(range);
+    } catch (error) {
+      this.#failures.failed('mark what is delivered', error);
+    }
   }
 
   /** The file is not there any more: what waits in it is lost. */

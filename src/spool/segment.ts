@@ -7,6 +7,10 @@ import {
   closeQuietly, createFile, fsyncFolder, openForRead, openForWrite, readFully, unlinkIfThere, withDescriptor, writeFully, type SpoolFileSystem,
 } from './spool-file-system';
 
+// From a second to about a minute.
+const FIRST_READ_RETRY_MILLIS = 1000;
+const MAX_READ_RETRY_DOUBLINGS = 6;
+
 /** One file of lines. Its descriptor is open as long as it grows; methods that touch the file throw the error of the file system. */
 export class Segment {
   readonly path: string;
@@ -15,16 +19,14 @@ export class Segment {
   readonly isOwn: boolean;
   /** Why what is on its way from here would be lost if it came back: the file is gone. */
   goneReason: LossReason | undefined = undefined;
-  /** Not to be read before this time, after a failure. */
-  retryAt = 0;
-  /** Failures to read it, one after the other. */
-  failures = 0;
   /** Marks are still to be written. */
   marksBehind: boolean;
   readonly #files: SpoolFileSystem;
   #fd: number | undefined;
   #ino: number | undefined = undefined;
   #isSealed: boolean;
+  #retryAt = 0;
+  #readFailures = 0;
   #needsCut = false;
   #marksMayBeTorn: boolean;
 
@@ -69,6 +71,19 @@ export class Segment {
 
   get bytes(): number {
     return this.index.end;
+  }
+
+  /** Not to be read before this time, in milliseconds: after a failure it is left in peace for a while. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  readFailed(now: number): void {
+    this.#retryAt = now + FIRST_READ_RETRY_MILLIS * 2 ** Math.min(this.#readFailures++, MAX_READ_RETRY_DOUBLINGS);
+  }
+
+  readSucceeded(): void {
+    this.#readFailures = 0;
   }
 
   /** There is something to do that has failed before. */

@@ -10,9 +10,6 @@ import type { ResolvedSpoolOptions } from './spool-options';
 import { isMissing, nodeSpoolFileSystem, type SpoolFileSystem } from './spool-file-system';
 import { addLine, SpoolTicket, type TicketPart } from './spool-ticket';
 
-const FIRST_READ_RETRY_MILLIS = 1000;
-const MAX_READ_RETRY_DOUBLINGS = 6;
-
 export interface SpoolObserver {
   /** Records that waited in the spool, or came back to it, and are lost for good. Called from inside the methods; must not throw. */
   readonly onLost: OnSpoolLoss;
@@ -30,7 +27,8 @@ export interface Taken {
  * Invariants:
  * - A line is waiting (counted by `records`), held by one ticket, or done; done is final.
  * - Every record is either still the caller's, or on disk, or settled by its ticket, or told to `onLost` once.
- * - What is on disk and not marked as done survives the process: the next one delivers it, at least once. Twice only what was delivered and not marked when the process died.
+ * - What is on disk and not marked as done survives the process: the next one delivers it, at least once. Twice only what was delivered and not marked when the process died, one batch.
+ *   After a power cut it can be more: marks are written at once, but not waited for, also with `fsync`.
  */
 export class SpoolStore {
   readonly #options: ResolvedSpoolOptions;
@@ -153,7 +151,7 @@ export class SpoolStore {
     }
     this.#segments.tidy();
     for (const part of ticket.settle()) {
-      this.#done(part.segment, part);
+      this.#segments.done(part.segment, part);
     }
     this.#folder.touch();
   }
@@ -220,13 +218,13 @@ export class SpoolStore {
     let lines: (LogRecord[] | undefined)[];
     try {
       lines = this.#reader.read(segment, range);
-      segment.failures = 0;
+      segment.readSucceeded();
     } catch (error) {
       this.#failures.failed('read', error);
       if (isMissing(error)) {
         this.#segments.forget(segment);
       }
-      segment.retryAt = this.#now() + FIRST_READ_RETRY_MILLIS * 2 ** Math.min(segment.failures++, MAX_READ_RETRY_DOUBLINGS);
+      segment.readFailed(this.#now());
       return false;
     }
     index.set(range, LineState.Held);
@@ -237,28 +235,10 @@ export class SpoolStore {
         addLine(parts, segment, line);
       } else {
         this.#lost('invalid', index.recordsOf(line), `a line in ${segment.path} is corrupt`);
-        this.#done(segment, { from: line, to: line + 1 });
+        this.#segments.done(segment, { from: line, to: line + 1 });
       }
     });
     return true;
-  }
-
-  #done(segment: Segment, range: LineRange): void {
-    const { index } = segment;
-    index.set(range, LineState.Done);
-    if (segment.goneReason !== undefined) {
-      return;
-    }
-    // A journal is empty after each batch: a new file for every one would cost more than the batch.
-    const keepsFile = this.#options.mode === 'journal' && this.#segments.isActive(segment);
-    if (index.isDone && !keepsFile && this.#segments.remove(segment, 'invalid')) {
-      return;
-    }
-    try {
-      segment.mark(range);
-    } catch (error) {
-      this.#failures.failed('mark what is delivered', error);
-    }
   }
 
   #lost(...[reason, count, message]: Parameters<OnSpoolLoss>): void {

@@ -186,6 +186,38 @@ it('a full disk leaves no half line, and the records with the caller', () => {
   expect(rig.diag.lines.filter((line) => line.includes('cannot write'))).toHaveLength(1);
 });
 
+it('half a mark spoils neither itself nor the next one', () => {
+  const files = new FaultySpoolFileSystem();
+  const { store } = rig.open('a', { mode: 'journal' }, files);
+  const tickets = range(0, 4).map((seq) => store.append(range(10 * seq, 10 * seq + 10).map((each) => makeRecord(each)))!);
+  store.ack(tickets[0]!);
+  files.fault = (_call, name) => (name === 'write' ? 'ENOSPC' : undefined);
+  store.ack(tickets[1]!);
+  files.fault = undefined;
+  store.ack(tickets[2]!);
+  pretendDead(rig.ownerFolder('a'));
+  const next = rig.make('b');
+  expect(next.store.open()).toBe(10);
+  expect(drain(next.store)).toEqual(range(30, 40));
+});
+
+it('a segment that cannot be read is tried again after a while, and does not hold the others back', () => {
+  const files = new FaultySpoolFileSystem();
+  const { store, lost } = rig.open('a', { maxBytes: 1024 * 1024 }, files);
+  for (const seq of range(0, 3)) {
+    store.spill([makeRecord(seq, { attributes: { seq, padding: 'x'.repeat(60_000) } })]);
+  }
+  let reads = 0;
+  files.fault = (_call, name) => (name === 'read' && reads++ === 0 ? 'EIO' : undefined);
+  expect(drain(store)).toEqual([1, 2]);
+  rig.now += 999;
+  expect(store.take(1, 1)).toBeUndefined();
+  expect(store.records).toBe(1);
+  rig.now += 1;
+  expect(drain(store)).toEqual([0]);
+  expect(lost).toEqual({});
+});
+
 it('a segment that cannot be deleted makes no room: the records stay with the caller', () => {
   const files = new FaultySpoolFileSystem();
   const { store, lost } = rig.open('a', { maxBytes: 10_000 }, files);
