@@ -51,6 +51,11 @@ export class LogsJsonEncoder {
   #resource: unknown;
   #scope: unknown;
 
+  /** The document so far, without its end. */
+  get bytes(): number {
+    return this.#wire.position;
+  }
+
   /** Starts a new document. */
   begin(): void {
     this.#wire.position = 0;
