@@ -1,4 +1,4 @@
-import { diag } from '@opentelemetry/api';
+import { diag, type Context } from '@opentelemetry/api';
 import { performance } from 'node:perf_hooks';
 import type { ExporterDescription } from '../exporters/description';
 import type { LaneGroupObserver, Undelivered } from '../lane/lane-group';
@@ -19,6 +19,7 @@ import { ThreadSupervisor } from './thread-supervisor';
 export interface ThreadWorkerOptions {
   readonly lanes: readonly { readonly name: string; readonly exporter: ExporterDescription; readonly options: ResolvedLaneOptions }[];
   readonly ring: RingOptions;
+  readonly workerPath: string | undefined;
   readonly shutdownTimeoutMillis: number;
   readonly exitTimeoutMillis: number;
 }
@@ -29,14 +30,18 @@ const ROOM_WAIT_MILLIS = 1000;
 // Where a lane's name would stand, for records that have not got as far as a lane.
 const IN_FRONT = '(in front of the lanes)';
 
-/** Lanes in a thread of their own, behind a ring in shared memory: the main thread writes one frame for each record and nothing else. */
+/**
+ * Lanes in a thread of their own, behind a ring in shared memory: the main thread writes one frame for each record and nothing else.
+ * Where no thread starts, the event loop drains the same ring.
+ */
 export class ThreadWorker implements QueueWorker {
-  readonly kind = 'thread';
   readonly #options: ThreadWorkerOptions;
   readonly #observer: LaneGroupObserver;
   readonly #table: StringTableWriter;
   readonly #producer: SharedQueueProducer;
   readonly #thread: ThreadSupervisor;
+  /** Only while there is no thread: then exporters run in contexts that reach `take`. */
+  #isOnEventLoop = false;
   #isWaitingForRoom = false;
   #isShutDown = false;
   /** What is pending now is lost: there will be no thread to deliver it. */
@@ -44,7 +49,7 @@ export class ThreadWorker implements QueueWorker {
   #exitId = 0;
   #exitDeadline = 0;
 
-  /** @throws Error if there can be no thread */
+  /** @throws Error if there is no shared memory, TypeError or RangeError if there can be no thread and an exporter cannot be made */
   constructor(options: ThreadWorkerOptions, observer: LaneGroupObserver) {
     this.#options = options;
     this.#observer = observer;
@@ -56,7 +61,18 @@ export class ThreadWorker implements QueueWorker {
       policy: options.ring.policy,
       maxRecords: options.ring.maxRecords,
     });
-    this.#thread = new ThreadSupervisor({ isOtelLogQueue: true, lanes: options.lanes, queue, table }, () => this.#producer.taken, observer);
+    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table }, options, () => this.#producer.taken, {
+      onLoss: () => observer.onLoss(),
+      onRoom: () => observer.onRoom(),
+      onEventLoop: () => {
+        this.#isOnEventLoop = true;
+        this.#producer.neverWait();
+      },
+    });
+  }
+
+  get kind(): 'thread' | 'event-loop' {
+    return this.#isOnEventLoop ? 'event-loop' : 'thread';
   }
 
   get lossSources(): readonly LossSource[] {
@@ -81,7 +97,10 @@ export class ThreadWorker implements QueueWorker {
     return this.#options.lanes.some(({ options: { minSeverity } }) => minSeverity === undefined || !severityNumber || severityNumber >= minSeverity);
   }
 
-  take(record: LogRecord): LossReason | undefined {
+  take(record: LogRecord, context: Context | undefined): LossReason | undefined {
+    if (this.#isOnEventLoop && this.#thread.link?.isInsideExport(context) === true) {
+      return 'suppressed';
+    }
     if (this.#thread.isGivenUp) {
       return 'worker_crashed';
     }
@@ -156,8 +175,11 @@ export class ThreadWorker implements QueueWorker {
     };
   }
 
-  onBeforeExit(): Promise<void> {
-    return Promise.resolve();
+  async onBeforeExit(): Promise<void> {
+    if (this.#isOnEventLoop) {
+      this.#table.publishUnsettled();
+      await this.#thread.link?.onBeforeExit(this.#producer.position);
+    }
   }
 
   onExitBegin(): void {
@@ -183,15 +205,24 @@ export class ThreadWorker implements QueueWorker {
 
   #waitForExit(): void {
     if (this.#producer.accepted > 0) {
-      this.#thread.link?.stats.waitForFinish(this.#exitId, this.#options.exitTimeoutMillis, this.#exitDeadline);
+      this.#thread.link?.waitForExit(this.#exitId, this.#options.exitTimeoutMillis, this.#exitDeadline);
     }
-    this.#thread.link?.receiveNow();
   }
 
   async #command(type: 'flush' | 'shutdown', timeoutMillis: number): Promise<Undelivered | undefined> {
-    const answer = this.#thread.wake()?.command(type, this.#producer.position, timeoutMillis);
-    this.#producer.notify();
-    return answer;
+    const target = this.#producer.position;
+    const deadline = performance.now() + timeoutMillis;
+    for (;;) {
+      const link = this.#thread.wake();
+      const left = Math.max(0, deadline - performance.now());
+      const answered = link?.command(type, target, left);
+      this.#producer.notify();
+      const answer = await answered;
+      // A thread that could not start has made way for another one, which has to be asked again.
+      if (answer !== undefined || link === undefined || link.isReady || left === 0 || this.#thread.link === link) {
+        return answer;
+      }
+    }
   }
 
   async #publishWhenSettled(resource: Resource, id: number): Promise<void> {
