@@ -9,11 +9,11 @@ import type { QueueWorker, WorkerStats } from '../queue-worker';
 import { capacityWithin, createSharedQueueMemory } from '../queue/shared-queue';
 import { SharedQueueProducer } from '../queue/shared-queue-producer';
 import { settledResourceAttributes, type LogRecord, type Resource } from '../record';
-import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
+import type { LaneStats, LossCounts, LossReason } from '../stats';
 import { FrameWriter } from './frame-writer';
 import type { ThreadFigures } from './shared-stats';
 import { createStringTable, StringTableWriter } from './string-table';
-import { withLoss, withPendingLost } from './thread-figures';
+import { lostBetween, pendingByLane, withLoss, withPendingLost } from './thread-figures';
 import { ThreadSupervisor } from './thread-supervisor';
 
 export interface ThreadWorkerOptions {
@@ -140,7 +140,7 @@ export class ThreadWorker implements QueueWorker {
 
   async flush(timeoutMillis: number): Promise<Undelivered> {
     const acceptedBefore = this.#producer.accepted;
-    const answer = (await this.#command('flush', timeoutMillis)) ?? this.#pendingInLanes();
+    const answer = (await this.#command('flush', timeoutMillis)) ?? { lost: {}, queued: pendingByLane(this.#figures(), this.#options.lanes) };
     // Records come off the ring in order, so what is left there is the newest, and what came after the call does not count.
     const inFront = this.#queued(this.#figures()) - (this.#producer.accepted - acceptedBefore);
     return inFront > 0 ? { ...answer, queued: { ...answer.queued, [IN_FRONT]: inFront } } : answer;
@@ -154,7 +154,7 @@ export class ThreadWorker implements QueueWorker {
     this.#isShutDown = true;
     this.#isEnded = true;
     // By the counters, not by the thread's own word: it may not have had the time to say it.
-    return { lost: lostBetween(before, this.stats()), queued: {} };
+    return { lost: lostBetween(before, this.stats(), IN_FRONT), queued: {} };
   }
 
   stats(): WorkerStats {
@@ -243,21 +243,4 @@ export class ThreadWorker implements QueueWorker {
   #queued(figures: ThreadFigures): number {
     return this.#producer.accepted - this.#producer.evicted - figures.offered - figures.unreadable - this.#thread.crashed;
   }
-
-  /** What a thread that gave no answer has not settled. */
-  #pendingInLanes(): Undelivered {
-    const queued: Record<string, number> = {};
-    this.#figures().lanes.forEach((lane, index) => {
-      if (lane.queued + lane.inFlight > 0) {
-        queued[this.#options.lanes[index]?.name ?? ''] = lane.queued + lane.inFlight;
-      }
-    });
-    return { lost: {}, queued };
-  }
-}
-
-function lostBetween(before: WorkerStats, after: WorkerStats): Record<string, LossCounts> {
-  const lost = Object.entries(after.lanes).map(([name, lane]): [string, LossCounts] => [name, lossesSince(before.lanes[name]?.dropped ?? {}, lane.dropped)]);
-  lost.push([IN_FRONT, lossesSince(before.dropped, after.dropped)]);
-  return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }

@@ -189,6 +189,8 @@ describe('a worker thread', () => {
       await processor.shutdown();
     }
     expect(process.listenerCount('exit')).toBeLessThanOrEqual(listeners + 1);
+    // What has ended has this number.
+    expect(threads.map(({ threadId }) => threadId)).toEqual(Array.from({ length: 20 }, () => -1));
     await until(() => ports() <= before);
   });
 
