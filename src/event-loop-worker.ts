@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { ExportScope } from './lane/export-scope';
+import { flushBeforeExit } from './lane/flush-before-exit';
 import { LaneGroup, type LaneGroupObserver, type ResolvedLane, type Undelivered } from './lane/lane-group';
 import type { LossSource } from './loss-reporter';
 import type { QueueWorker, WorkerStats } from './queue-worker';
@@ -95,16 +96,7 @@ export class EventLoopWorker implements QueueWorker {
       return;
     }
     this.#takenBeforeExit = this.#taken;
-    let { progress } = this.#lanes;
-    const watch = setInterval(() => {
-      const now = this.#lanes.progress;
-      if (now === progress) {
-        this.#lanes.abortAttempts('no progress within exitTimeoutMillis at the end of the process');
-      }
-      progress = now;
-    }, this.#options.exitTimeoutMillis);
-    await this.flush(this.#options.shutdownTimeoutMillis);
-    clearInterval(watch);
+    await flushBeforeExit(this.#lanes, this.#options.exitTimeoutMillis, () => this.flush(this.#options.shutdownTimeoutMillis));
   }
 
   onExitBegin(): void {

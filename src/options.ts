@@ -4,6 +4,7 @@ import { isDescription, isExporter, type ExporterDescription } from './exporters
 import { LANE_OPTION_KEYS, MAX_TIMER_MILLIS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
 import type { OnLoss } from './loss-reporter';
 import { resolveOverflowPolicy, type ResolvedOverflowPolicy } from './queue/overflow-policy';
+import { resolveWorkerPath } from './thread/worker-path';
 
 /** An exporter with its own lane options. */
 export interface LaneDefinition extends LaneOptions {
@@ -18,6 +19,11 @@ interface CommonOptions extends LaneOptions {
    * this ring, and each exporter must be a description. Default `'event-loop'`.
    */
   readonly worker?: 'event-loop' | 'thread';
+  /**
+   * Where the file of the worker thread is, as a path (from `process.cwd()`) or a `file:` URL: a copy of this package's `dist/otel-log-queue-thread.cjs`. It is tried first.
+   * Default: `OTEL_LOG_QUEUE_WORKER_PATH`; else the file of the package, or a copy inside the bundle.
+   */
+  readonly workerPath?: string | URL;
   /** How long `shutdown()` may take, in milliseconds. Default 10000. */
   readonly shutdownTimeoutMillis?: number;
   /** How long a natural end of the process may be held without any record being settled, in milliseconds; 0: not at all. Default 2000. */
@@ -49,6 +55,7 @@ export interface RingOptions {
 
 export interface ResolvedOptions {
   readonly worker: 'event-loop' | 'thread';
+  readonly workerPath: string | undefined;
   readonly lanes: readonly PlannedLane[];
   readonly ring: RingOptions;
   readonly shutdownTimeoutMillis: number;
@@ -56,7 +63,7 @@ export interface ResolvedOptions {
   readonly onLoss: OnLoss | undefined;
 }
 
-const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', ...LANE_OPTION_KEYS];
+const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', ...LANE_OPTION_KEYS];
 
 // The bound of a lane in a thread, and of the ring in front of it, where none is set.
 const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -78,6 +85,7 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   const front = resolveLaneOptions('', given);
   return {
     worker,
+    workerPath: resolveWorkerPath(given.workerPath, process.env),
     lanes: resolveLanes(given, worker),
     ring: {
       maxRecords: given.maxQueueSize,

@@ -1,16 +1,14 @@
-import { diag, type Context } from '@opentelemetry/api';
+import type { Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { EventLoopWorker } from './event-loop-worker';
-import { createExporter, isDescription, type ExporterDescription } from './exporters/description';
 import { onProcessExit } from './exit-hook';
 import { FlushError } from './flush-error';
-import type { LaneGroupObserver, Undelivered } from './lane/lane-group';
+import type { Undelivered } from './lane/lane-group';
 import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
 import type { QueueWorker } from './queue-worker';
 import { ReadyGate } from './ready-gate';
 import { LossCounter, type LossCounts, type LossReason, type QueueStats } from './stats';
-import { ThreadWorker } from './thread/thread-worker';
+import { makeWorker } from './worker-choice';
 
 type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
 type EnabledOptions = Parameters<NonNullable<LogRecordProcessor['enabled']>>[0];
@@ -155,20 +153,6 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     this.#worker.onExit();
     this.#reporter.end();
   }
-}
-
-function makeWorker(options: ResolvedOptions, observer: LaneGroupObserver): QueueWorker {
-  if (options.worker === 'thread') {
-    // Checked with the options.
-    const lanes = options.lanes.map((lane) => ({ ...lane, exporter: lane.exporter as ExporterDescription }));
-    try {
-      return new ThreadWorker({ ...options, lanes }, observer);
-    } catch (error) {
-      diag.warn(`otel-log-queue: no worker thread, the event loop is used instead: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  const lanes = options.lanes.map((lane) => ({ ...lane, exporter: isDescription(lane.exporter) ? createExporter(lane.exporter) : lane.exporter }));
-  return new EventLoopWorker({ ...options, lanes }, observer);
 }
 
 function sumOf(first: LossCounts, second: LossCounts): LossCounts {

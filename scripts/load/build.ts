@@ -11,7 +11,8 @@ export const PACKAGE_PATH = join(ROOT, 'dist', 'index.cjs');
  * @throws Error with the output of a build that failed
  */
 export function ensureBuilt(): void {
-  const sources = [join(ROOT, 'package.json'), ...readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, 'src', name))];
+  const config = join(ROOT, 'scripts', 'tsdown.config.ts');
+  const sources = [join(ROOT, 'package.json'), config, ...readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join(ROOT, 'src', name))];
   const newest = Math.max(...sources.map((path) => statSync(path).mtimeMs));
   const built = statSync(PACKAGE_PATH, { throwIfNoEntry: false })?.mtimeMs;
   if (built !== undefined && built >= newest) {
@@ -19,7 +20,7 @@ export function ensureBuilt(): void {
   }
   const tsdown = require.resolve('tsdown/package.json');
   const { bin } = JSON.parse(readFileSync(tsdown, 'utf8')) as { bin: { tsdown: string } };
-  const build = spawnSync(process.execPath, [join(dirname(tsdown), bin.tsdown)], { cwd: ROOT, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+  const build = spawnSync(process.execPath, [join(dirname(tsdown), bin.tsdown), '--config', config], { cwd: ROOT, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
   if (build.status !== 0) {
     throw new Error(`the build failed:\n${build.stdout}${build.stderr}`);
   }

@@ -26,7 +26,7 @@ export class SharedQueueProducer {
   readonly maxRecords: number;
   readonly #ring: SharedQueueRing;
   readonly #control: Int32Array;
-  readonly #policy: ResolvedOverflowPolicy;
+  #policy: ResolvedOverflowPolicy;
   readonly #random: () => number;
   /** Where the policy begins: above it `sample` samples, and under `priority` only the important records get in. */
   readonly #softBytes: number;
@@ -113,6 +113,13 @@ export class SharedQueueProducer {
       return 'invalid';
     } finally {
       this.#isOffering = false;
+    }
+  }
+
+  /** From now on `block` is `drop`: the consumer runs on this thread, and a wait for it would be in vain. */
+  neverWait(): void {
+    if (this.#policy.policy === 'block') {
+      this.#policy = { policy: 'drop' };
     }
   }
 

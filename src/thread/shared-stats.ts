@@ -23,6 +23,7 @@ const STATES = ['ready', 'exporting', 'backing-off', 'open', 'half-open', 'stuck
 const VERSION = 0;
 const PROGRESS = 1;
 const FINISHED = 2;
+const READY = 3;
 const HEAD_BYTES = 16;
 
 // Figures: two of the pump, then for each lane its counters and its losses.
@@ -64,6 +65,16 @@ export class SharedStats {
     this.#lastRead = this.#read(0);
   }
 
+  /** Whether the thread has begun to run: before that it has taken nothing. In shared memory, so that one sees it while the main thread is blocked and after the thread has died. */
+  get isReady(): boolean {
+    return Atomics.load(this.#words, READY) === 1;
+  }
+
+  markReady(): void {
+    Atomics.store(this.#words, READY, 1);
+    this.#noteProgress();
+  }
+
   write(offered: number, unreadable: number, lanes: readonly LaneStats[]): void {
     const version = Atomics.load(this.#words, VERSION) + 1;
     const figures = this.#copyOf(version);
@@ -84,8 +95,7 @@ export class SharedStats {
       }
     }
     Atomics.store(this.#words, VERSION, version);
-    Atomics.add(this.#words, PROGRESS, 1);
-    Atomics.notify(this.#words, PROGRESS);
+    this.#noteProgress();
   }
 
   read(): ThreadFigures {
@@ -103,8 +113,7 @@ export class SharedStats {
   /** The thread has done the exit command of this number. */
   finish(id: number): void {
     Atomics.store(this.#words, FINISHED, id);
-    Atomics.add(this.#words, PROGRESS, 1);
-    Atomics.notify(this.#words, PROGRESS);
+    this.#noteProgress();
   }
 
   /** Blocks this thread until the command is done, or nothing has moved for `quietMillis`, or the deadline (`performance.now()`) has passed. */
@@ -116,6 +125,11 @@ export class SharedStats {
         return;
       }
     }
+  }
+
+  #noteProgress(): void {
+    Atomics.add(this.#words, PROGRESS, 1);
+    Atomics.notify(this.#words, PROGRESS);
   }
 
   #copyOf(version: number): Float64Array {

@@ -1,4 +1,5 @@
-import type { LaneStats, LossCounts, LossReason } from '../stats';
+import type { WorkerStats } from '../queue-worker';
+import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
 import type { ThreadFigures } from './shared-stats';
 
 /** What two threads, one after the other, have done together. */
@@ -20,6 +21,19 @@ export function withPendingLost(figures: ThreadFigures, reason: LossReason): Thr
 
 export function withLoss(counts: LossCounts, reason: LossReason, count: number): LossCounts {
   return count > 0 ? { ...counts, [reason]: (counts[reason] ?? 0) + count } : counts;
+}
+
+/** Records that have reached a lane and are neither delivered nor lost; a lane without any is absent. */
+export function pendingByLane(figures: ThreadFigures, lanes: readonly { readonly name: string }[]): Record<string, number> {
+  const pending = lanes.map(({ name }, index): [string, number] => [name, (figures.lanes[index]?.queued ?? 0) + (figures.lanes[index]?.inFlight ?? 0)]);
+  return Object.fromEntries(pending.filter(([, count]) => count > 0));
+}
+
+/** What was lost since, by lane. @param front the name of what lies before the lanes */
+export function lostBetween(before: WorkerStats, after: WorkerStats, front: string): Record<string, LossCounts> {
+  const lost = Object.entries(after.lanes).map(([name, lane]): [string, LossCounts] => [name, lossesSince(before.lanes[name]?.dropped ?? {}, lane.dropped)]);
+  lost.push([front, lossesSince(before.dropped, after.dropped)]);
+  return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }
 
 function sumOfLanes(before: LaneStats | undefined, now: LaneStats): LaneStats {

@@ -1,44 +1,64 @@
 import { diag } from '@opentelemetry/api';
 import { MessageChannel, receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads';
 import type { Undelivered } from '../lane/lane-group';
-import { createSharedStats, SharedStats } from './shared-stats';
-import { startThread } from './thread-process';
-import type { ThreadCommand, ThreadData, ThreadMessage } from './thread-protocol';
+import { VERSION } from '../version';
+import type { DrainLink } from './drain-link';
+import { createSharedStats, SharedStats, type ThreadFigures } from './shared-stats';
+import { startThread, type ThreadCandidate } from './thread-process';
+import type { RingData, ThreadCommand, ThreadMessage } from './thread-protocol';
 
 export interface ThreadLinkObserver {
   readonly onLoss: (lane: string, lastFailure: string | undefined) => void;
   /** The thread has ended by itself. What it had not settled is gone. */
   readonly onDeath: (link: ThreadLink) => void;
+  /** The thread has ended before it had begun to run: it has taken nothing. */
+  readonly onStartFailed: (link: ThreadLink, why: string) => void;
 }
 
 /** One worker thread, from its start to its end: commands, answers, and what it says through `diag`. */
-export class ThreadLink {
-  readonly stats: SharedStats;
+export class ThreadLink implements DrainLink {
+  readonly kind = 'thread';
+  readonly #stats: SharedStats;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #observer: ThreadLinkObserver;
   readonly #pending = new Map<number, (undelivered: Undelivered | undefined) => void>();
   #references = 0;
   #lastId = 0;
+  #lastError = 'it ended at once';
+  /** Told to end. */
   #isEnding = false;
+  #isTerminated = false;
   #hasEnded = false;
 
-  /** @throws Error if there can be no thread */
-  constructor(data: Omit<ThreadData, 'port' | 'stats'>, observer: ThreadLinkObserver) {
+  /** @throws Error if threads are not allowed */
+  constructor(candidate: ThreadCandidate, data: RingData, observer: ThreadLinkObserver) {
     const { port1, port2 } = new MessageChannel();
     const stats = createSharedStats(data.lanes.length);
-    this.stats = new SharedStats(stats);
+    this.#stats = new SharedStats(stats);
     this.#observer = observer;
     this.#port = port1;
-    this.#worker = startThread({ ...data, stats, port: port2 });
+    try {
+      this.#worker = startThread(candidate, { ...data, isOtelLogQueue: true, version: VERSION, stats, port: port2 });
+    } catch (error) {
+      port1.close();
+      throw error;
+    }
     port1.on('message', (message: ThreadMessage) => this.#receive(message));
     // A listener references it again.
     port1.unref();
-    this.#worker.on('error', (error) => diag.error(`otel-log-queue: the worker thread failed: ${error instanceof Error ? error.message : String(error)}`));
+    this.#worker.on('error', (error) => this.#onError(error instanceof Error ? error.message : String(error)));
     this.#worker.on('exit', () => this.#onExit());
   }
 
-  /** Keeps the process alive: somebody waits for this thread. */
+  get figures(): ThreadFigures {
+    return this.#stats.read();
+  }
+
+  get isReady(): boolean {
+    return this.#stats.isReady;
+  }
+
   reference(): void {
     if (this.#references++ === 0) {
       this.#worker.ref();
@@ -51,7 +71,6 @@ export class ThreadLink {
     }
   }
 
-  /** @returns undefined if there was no answer within the time-out, or the thread has ended */
   async command(type: 'flush' | 'shutdown', target: number, timeoutMillis: number): Promise<Undelivered | undefined> {
     if (this.#hasEnded) {
       return undefined;
@@ -72,29 +91,29 @@ export class ThreadLink {
     return answer;
   }
 
-  /** The main thread is about to block: `stats.waitForFinish` with the returned number. */
+  isInsideExport(): boolean {
+    return false;
+  }
+
+  onBeforeExit(): Promise<void> {
+    return Promise.resolve();
+  }
+
   commandExit(target: number, timeoutMillis: number): number {
     return this.#send('exit', target, timeoutMillis);
   }
 
-  /** Reads what the thread has sent while the main thread was blocked. */
-  receiveNow(): void {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { message: ThreadMessage } | undefined;
-      if (received === undefined) {
-        return;
-      }
-      this.#receive(received.message);
-    }
+  waitForExit(id: number, quietMillis: number, deadline: number): void {
+    this.#stats.waitForFinish(id, quietMillis, deadline);
+    this.#receiveNow();
   }
 
-  /** Ends the thread if it has not ended by itself. */
   async end(): Promise<void> {
-    this.#isEnding = true;
+    this.#isEnding = this.#isTerminated = true;
     if (!this.#hasEnded) {
       await this.#worker.terminate();
     }
-    this.receiveNow();
+    this.#receiveNow();
     this.#port.close();
   }
 
@@ -118,15 +137,40 @@ export class ThreadLink {
     }
   }
 
+  #onError(message: string): void {
+    this.#lastError = message;
+    if (this.isReady) {
+      diag.error(`otel-log-queue: the worker thread failed: ${message}`);
+    }
+  }
+
   #onExit(): void {
     this.#hasEnded = true;
-    this.receiveNow();
+    this.#receiveNow();
+    // Who waits goes on after this: then the next one is there already.
     for (const resolve of this.#pending.values()) {
       resolve(undefined);
     }
-    if (!this.#isEnding) {
+    if (this.#isTerminated) {
+      return;
+    }
+    if (!this.isReady) {
+      this.#port.close();
+      this.#observer.onStartFailed(this, this.#lastError);
+    } else if (!this.#isEnding) {
       this.#port.close();
       this.#observer.onDeath(this);
+    }
+  }
+
+  /** Reads what the thread has sent while the main thread was blocked, or before it ended. */
+  #receiveNow(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: ThreadMessage } | undefined;
+      if (received === undefined) {
+        return;
+      }
+      this.#receive(received.message);
     }
   }
 }

@@ -1,103 +1,42 @@
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import { isMainThread, workerData, type MessagePort } from 'node:worker_threads';
-import { createExporter } from '../exporters/description';
-import { ExportScope } from '../lane/export-scope';
-import { LaneGroup, type Undelivered } from '../lane/lane-group';
-import { SharedQueueConsumer } from '../queue/shared-queue-consumer';
-import { FrameReader } from './frame-reader';
-import { Pump } from './pump';
+import { VERSION } from '../version';
+import { RingDrain } from './ring-drain';
 import { SharedStats } from './shared-stats';
-import { StringTableReader } from './string-table-reader';
-import type { ThreadCommand, ThreadData, ThreadMessage } from './thread-protocol';
+import { isOwnThreadData, type ThreadCommand, type ThreadData, type ThreadMessage } from './thread-protocol';
 
-/** The worker thread: pumps records from the ring into its lanes and does as the main thread says. */
+/** The worker thread: drains the ring and does as the main thread says. */
 class ThreadMain {
   readonly #port: MessagePort;
   readonly #stats: SharedStats;
-  readonly #consumer: SharedQueueConsumer;
-  readonly #lanes: LaneGroup;
-  readonly #pump: Pump;
-  readonly #told = new Map<string, string | undefined>();
-  #turnIsSet = false;
+  readonly #drain: RingDrain;
 
   constructor(data: ThreadData) {
     const { port } = data;
     this.#port = port;
-    diag.setLogger(this.#diagLogger(), { logLevel: DiagLogLevel.DEBUG, suppressOverrideMessage: true });
     this.#stats = new SharedStats(data.stats);
-    this.#consumer = new SharedQueueConsumer(data.queue);
-    const table = new StringTableReader(data.table);
-    const lanes = data.lanes.map((lane) => ({ ...lane, exporter: createExporter(lane.exporter) }));
-    this.#lanes = new LaneGroup(lanes, new ExportScope(), {
-      onLoss: () => this.#publishSoon(),
-      onRoom: () => {
-        this.#pump.noteRoom();
-        this.#publishSoon();
+    // Before any exporter is made: one that ends this thread would end the event loop's, too, and is no reason to try that.
+    this.#stats.markReady();
+    diag.setLogger(this.#diagLogger(), { logLevel: DiagLogLevel.DEBUG, suppressOverrideMessage: true });
+    this.#drain = new RingDrain(data, {
+      onChange: () => {
+        const { offered, unreadable, lanes } = this.#drain.figures;
+        this.#stats.write(offered, unreadable, lanes);
       },
-      onStateChange: () => {
-        this.#pump.noteRoom();
-        this.#publishSoon();
-      },
+      onLoss: (lane, lastFailure) => this.#post({ type: 'loss', lane, lastFailure }),
     });
-    this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.#lanes, () => this.#publish());
     // Referenced, since a pending `Atomics.waitAsync` does not keep the loop of this thread alive.
     port.on('message', (command: ThreadCommand) => void this.#obey(command));
-    void this.#pump.run(Math.min(...data.lanes.map((lane) => Math.max(lane.options.scheduledDelayMillis, 10))));
+    this.#drain.start();
   }
 
   async #obey(command: ThreadCommand): Promise<void> {
-    const end = Date.now() + command.timeoutMillis;
-    if (command.type !== 'flush') {
-      this.#pump.hurry();
-    }
-    await this.#reach(command.target, command.timeoutMillis);
-    const left = Math.max(0, end - Date.now());
-    if (command.type === 'shutdown') {
-      this.#pump.stop();
-      const undelivered = await this.#lanes.shutdown(left);
-      this.#answer(command.id, undelivered);
+    const undelivered = await this.#drain.obey(command);
+    this.#post({ type: 'done', id: command.id, undelivered });
+    if (command.type === 'exit') {
+      this.#stats.finish(command.id);
+    } else if (command.type === 'shutdown') {
       this.#port.close();
-    } else {
-      const undelivered = await this.#lanes.flush(left);
-      this.#answer(command.id, undelivered);
-      if (command.type === 'exit') {
-        this.#stats.finish(command.id);
-      }
-    }
-  }
-
-  #answer(id: number, undelivered: Undelivered): void {
-    this.#publish();
-    this.#post({ type: 'done', id, undelivered });
-  }
-
-  /** Takes what is in the ring up to that position, within the time-out. */
-  async #reach(target: number, timeoutMillis: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMillis)));
-    await Promise.race([this.#pump.reach(() => this.#consumer.hasTakenUpTo(target)), timeUp]);
-    clearTimeout(timer);
-  }
-
-  #publishSoon(): void {
-    if (!this.#turnIsSet) {
-      this.#turnIsSet = true;
-      setImmediate(() => {
-        this.#turnIsSet = false;
-        this.#publish();
-      });
-    }
-  }
-
-  #publish(): void {
-    const { lanes } = this.#lanes;
-    this.#stats.write(this.#pump.offered, this.#pump.unreadable, lanes.map((lane) => lane.stats()));
-    for (const lane of lanes) {
-      const state = `${lane.losses.total} ${lane.lastFailure ?? ''}`;
-      if (lane.losses.total > 0 && this.#told.get(lane.name) !== state) {
-        this.#told.set(lane.name, state);
-        this.#post({ type: 'loss', lane: lane.name, lastFailure: lane.lastFailure });
-      }
     }
   }
 
@@ -114,6 +53,10 @@ class ThreadMain {
   }
 }
 
-if (!isMainThread && (workerData as Partial<ThreadData> | null)?.isOtelLogQueue === true) {
-  new ThreadMain(workerData as ThreadData);
+if (!isMainThread && isOwnThreadData(workerData)) {
+  if (workerData.version !== VERSION) {
+    // The layout of the shared memory may be another one. The main thread goes on to the next way to start.
+    throw new Error(`this file is of otel-log-queue ${VERSION}, the application uses ${workerData.version}`);
+  }
+  new ThreadMain(workerData);
 }

@@ -4,16 +4,27 @@ import type { Undelivered } from '../lane/lane-group';
 import type { ResolvedLaneOptions } from '../lane/lane-options';
 import type { SharedQueueMemory } from '../queue/shared-queue';
 
-/** What the thread is started with. All of it can be cloned or shared. */
-export interface ThreadData {
-  /** Tells this thread from an application's own. */
-  readonly isOtelLogQueue: true;
+/** What draining the ring takes. All of it can be cloned or shared. */
+export interface RingData {
   readonly lanes: readonly { readonly name: string; readonly exporter: ExporterDescription; readonly options: ResolvedLaneOptions }[];
   readonly queue: SharedQueueMemory;
   readonly table: SharedArrayBuffer;
+}
+
+/** What the thread is started with. */
+export interface ThreadData extends RingData {
+  /** Tells this thread from an application's own. */
+  readonly isOtelLogQueue: true;
+  /** Of the package on the main thread. */
+  readonly version: string;
   readonly stats: SharedArrayBuffer;
   /** A channel of our own, because the main thread can read it while it is blocked at the end of the process. */
   readonly port: MessagePort;
+}
+
+/** Whether this is the `workerData` of a thread of this package. */
+export function isOwnThreadData(data: unknown): data is ThreadData {
+  return typeof data === 'object' && data !== null && (data as Partial<ThreadData>).isOtelLogQueue === true;
 }
 
 /** To the thread. `target` is the position in the ring up to which a command covers records. */

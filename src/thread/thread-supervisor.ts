@@ -1,10 +1,13 @@
 import { diag } from '@opentelemetry/api';
 import { performance } from 'node:perf_hooks';
 import type { LaneGroupObserver } from '../lane/lane-group';
+import type { DrainLink } from './drain-link';
+import { EventLoopLink, type EventLoopLinkOptions } from './event-loop-link';
 import type { ThreadFigures } from './shared-stats';
 import { sumOfFigures, withPendingLost } from './thread-figures';
 import { ThreadLink } from './thread-link';
-import type { ThreadData } from './thread-protocol';
+import { threadCandidates, type ThreadCandidate } from './thread-process';
+import type { RingData } from './thread-protocol';
 
 // A thread that dies again and again is not worth its start.
 const MAX_DEATHS = 5;
@@ -13,14 +16,30 @@ const STEADY_MILLIS = 60_000;
 
 const NOTHING_DONE: ThreadFigures = { offered: 0, unreadable: 0, lanes: [] };
 
-/** Keeps a worker thread running: a new one takes the place of one that has died, and goes on where the ring stands. What the dead one held is lost and counted. */
+export interface ThreadSupervisorOptions extends EventLoopLinkOptions {
+  readonly workerPath: string | undefined;
+}
+
+export interface ThreadSupervisorObserver extends LaneGroupObserver {
+  /** There can be no thread: from now on the ring is drained on this one. */
+  readonly onEventLoop: () => void;
+}
+
+/** Keeps a worker thread running. One that cannot start makes way for the next way to start it, and for the event loop at last, without loss: it has taken nothing. A new one takes the place of one that has died, and goes on where the ring stands. What the dead one held is lost and counted. */
 export class ThreadSupervisor {
-  readonly #data: Omit<ThreadData, 'port' | 'stats'>;
+  readonly #data: RingData;
+  readonly #options: ThreadSupervisorOptions;
+  readonly #candidates: readonly ThreadCandidate[];
   readonly #takenFromRing: () => number;
-  readonly #observer: LaneGroupObserver;
+  readonly #observer: ThreadSupervisorObserver;
   readonly #lastFailures = new Map<string, string | undefined>();
-  #link: ThreadLink | undefined;
+  /** The way to start that is in use. */
+  #candidate = 0;
+  #whyNoThread = 'the file of the worker thread is not there';
+  #link: DrainLink | undefined;
   #before = NOTHING_DONE;
+  /** A thread has run before: the way to start is a good one. */
+  #hasStarted = false;
   #crashed = 0;
   #deaths = 0;
   #startedMillis = 0;
@@ -30,17 +49,19 @@ export class ThreadSupervisor {
 
   /**
    * @param takenFromRing how many records any thread has taken so far
-   * @throws Error if there can be no thread
+   * @throws TypeError or RangeError if there can be no thread and an exporter cannot be made
    */
-  constructor(data: Omit<ThreadData, 'port' | 'stats'>, takenFromRing: () => number, observer: LaneGroupObserver) {
+  constructor(data: RingData, options: ThreadSupervisorOptions, takenFromRing: () => number, observer: ThreadSupervisorObserver) {
     this.#data = data;
+    this.#options = options;
+    this.#candidates = threadCandidates(options.workerPath);
     this.#takenFromRing = takenFromRing;
     this.#observer = observer;
     this.#link = this.#start();
   }
 
-  /** The running thread; undefined between a death and a restart, and for good when `isGivenUp`. */
-  get link(): ThreadLink | undefined {
+  /** What drains the ring; undefined between a death and a restart, and for good when `isGivenUp`. */
+  get link(): DrainLink | undefined {
     return this.#link;
   }
 
@@ -56,7 +77,7 @@ export class ThreadSupervisor {
 
   /** What all threads have done together. */
   get figures(): ThreadFigures {
-    return this.#link === undefined ? this.#before : sumOfFigures(this.#before, this.#link.stats.read());
+    return this.#link === undefined ? this.#before : sumOfFigures(this.#before, this.#link.figures);
   }
 
   lastFailureOf(lane: string): string | undefined {
@@ -64,7 +85,7 @@ export class ThreadSupervisor {
   }
 
   /** The running thread, started now if it would be started later: somebody waits for it. */
-  wake(): ThreadLink | undefined {
+  wake(): DrainLink | undefined {
     this.#restart();
     return this.#link;
   }
@@ -76,21 +97,51 @@ export class ThreadSupervisor {
     await this.#link?.end();
   }
 
-  #start(): ThreadLink {
-    this.#startedMillis = performance.now();
-    return new ThreadLink(this.#data, {
-      onLoss: (lane, lastFailure) => {
-        this.#lastFailures.set(lane, lastFailure);
-        this.#observer.onLoss();
-      },
-      onDeath: (link) => this.#onDeath(link),
-    });
+  /** By the first way that is left and does not fail at once. */
+  #start(): DrainLink {
+    const onLoss = (lane: string, lastFailure: string | undefined): void => {
+      this.#lastFailures.set(lane, lastFailure);
+      this.#observer.onLoss();
+    };
+    for (;;) {
+      const candidate = this.#candidates[this.#candidate];
+      if (candidate === undefined) {
+        diag.warn(`otel-log-queue: no worker thread, the event loop is used instead: ${this.#whyNoThread}`);
+        this.#observer.onEventLoop();
+        return new EventLoopLink(this.#data, this.#options, onLoss);
+      }
+      this.#startedMillis = performance.now();
+      try {
+        return new ThreadLink(candidate, this.#data, { onLoss, onDeath: (link) => this.#onDeath(link), onStartFailed: (link, why) => this.#onStartFailed(link, candidate, why) });
+      } catch (error) {
+        this.#noteNoThread(candidate, error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+
+  #onStartFailed(link: ThreadLink, candidate: ThreadCandidate, why: string): void {
+    if (this.#hasStarted) {
+      this.#onDeath(link);
+      return;
+    }
+    this.#noteNoThread(candidate, why);
+    this.#link = undefined;
+    this.#restart();
+  }
+
+  #noteNoThread(candidate: ThreadCandidate, why: string): void {
+    this.#whyNoThread = why;
+    this.#candidate++;
+    if (this.#candidate < this.#candidates.length) {
+      diag.warn(`otel-log-queue: the worker thread does not start from ${candidate.label}: ${why}`);
+    }
   }
 
   #onDeath(link: ThreadLink): void {
+    this.#hasStarted = true;
     diag.error('otel-log-queue: the worker thread has ended');
     this.#link = undefined;
-    this.#before = withPendingLost(sumOfFigures(this.#before, link.stats.read()), 'worker_crashed');
+    this.#before = withPendingLost(sumOfFigures(this.#before, link.figures), 'worker_crashed');
     this.#crashed = this.#takenFromRing() - this.#before.offered - this.#before.unreadable;
     this.#observer.onLoss();
     this.#deaths = performance.now() - this.#startedMillis > STEADY_MILLIS ? 1 : this.#deaths + 1;

@@ -1,4 +1,4 @@
-import { diag } from '@opentelemetry/api';
+import { diag, type Context } from '@opentelemetry/api';
 import { performance } from 'node:perf_hooks';
 import type { ExporterDescription } from '../exporters/description';
 import type { LaneGroupObserver, Undelivered } from '../lane/lane-group';
@@ -9,16 +9,17 @@ import type { QueueWorker, WorkerStats } from '../queue-worker';
 import { capacityWithin, createSharedQueueMemory } from '../queue/shared-queue';
 import { SharedQueueProducer } from '../queue/shared-queue-producer';
 import { settledResourceAttributes, type LogRecord, type Resource } from '../record';
-import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
+import type { LaneStats, LossCounts, LossReason } from '../stats';
 import { FrameWriter } from './frame-writer';
 import type { ThreadFigures } from './shared-stats';
 import { createStringTable, StringTableWriter } from './string-table';
-import { withLoss, withPendingLost } from './thread-figures';
+import { lostBetween, pendingByLane, withLoss, withPendingLost } from './thread-figures';
 import { ThreadSupervisor } from './thread-supervisor';
 
 export interface ThreadWorkerOptions {
   readonly lanes: readonly { readonly name: string; readonly exporter: ExporterDescription; readonly options: ResolvedLaneOptions }[];
   readonly ring: RingOptions;
+  readonly workerPath: string | undefined;
   readonly shutdownTimeoutMillis: number;
   readonly exitTimeoutMillis: number;
 }
@@ -29,14 +30,18 @@ const ROOM_WAIT_MILLIS = 1000;
 // Where a lane's name would stand, for records that have not got as far as a lane.
 const IN_FRONT = '(in front of the lanes)';
 
-/** Lanes in a thread of their own, behind a ring in shared memory: the main thread writes one frame for each record and nothing else. */
+/**
+ * Lanes in a thread of their own, behind a ring in shared memory: the main thread writes one frame for each record and nothing else.
+ * Where no thread starts, the event loop drains the same ring.
+ */
 export class ThreadWorker implements QueueWorker {
-  readonly kind = 'thread';
   readonly #options: ThreadWorkerOptions;
   readonly #observer: LaneGroupObserver;
   readonly #table: StringTableWriter;
   readonly #producer: SharedQueueProducer;
   readonly #thread: ThreadSupervisor;
+  /** Only while there is no thread: then exporters run in contexts that reach `take`. */
+  #isOnEventLoop = false;
   #isWaitingForRoom = false;
   #isShutDown = false;
   /** What is pending now is lost: there will be no thread to deliver it. */
@@ -44,7 +49,7 @@ export class ThreadWorker implements QueueWorker {
   #exitId = 0;
   #exitDeadline = 0;
 
-  /** @throws Error if there can be no thread */
+  /** @throws Error if there is no shared memory, TypeError or RangeError if there can be no thread and an exporter cannot be made */
   constructor(options: ThreadWorkerOptions, observer: LaneGroupObserver) {
     this.#options = options;
     this.#observer = observer;
@@ -56,7 +61,18 @@ export class ThreadWorker implements QueueWorker {
       policy: options.ring.policy,
       maxRecords: options.ring.maxRecords,
     });
-    this.#thread = new ThreadSupervisor({ isOtelLogQueue: true, lanes: options.lanes, queue, table }, () => this.#producer.taken, observer);
+    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table }, options, () => this.#producer.taken, {
+      onLoss: () => observer.onLoss(),
+      onRoom: () => observer.onRoom(),
+      onEventLoop: () => {
+        this.#isOnEventLoop = true;
+        this.#producer.neverWait();
+      },
+    });
+  }
+
+  get kind(): 'thread' | 'event-loop' {
+    return this.#isOnEventLoop ? 'event-loop' : 'thread';
   }
 
   get lossSources(): readonly LossSource[] {
@@ -81,7 +97,10 @@ export class ThreadWorker implements QueueWorker {
     return this.#options.lanes.some(({ options: { minSeverity } }) => minSeverity === undefined || !severityNumber || severityNumber >= minSeverity);
   }
 
-  take(record: LogRecord): LossReason | undefined {
+  take(record: LogRecord, context: Context | undefined): LossReason | undefined {
+    if (this.#isOnEventLoop && this.#thread.link?.isInsideExport(context) === true) {
+      return 'suppressed';
+    }
     if (this.#thread.isGivenUp) {
       return 'worker_crashed';
     }
@@ -121,7 +140,7 @@ export class ThreadWorker implements QueueWorker {
 
   async flush(timeoutMillis: number): Promise<Undelivered> {
     const acceptedBefore = this.#producer.accepted;
-    const answer = (await this.#command('flush', timeoutMillis)) ?? this.#pendingInLanes();
+    const answer = (await this.#command('flush', timeoutMillis)) ?? { lost: {}, queued: pendingByLane(this.#figures(), this.#options.lanes) };
     // Records come off the ring in order, so what is left there is the newest, and what came after the call does not count.
     const inFront = this.#queued(this.#figures()) - (this.#producer.accepted - acceptedBefore);
     return inFront > 0 ? { ...answer, queued: { ...answer.queued, [IN_FRONT]: inFront } } : answer;
@@ -135,7 +154,7 @@ export class ThreadWorker implements QueueWorker {
     this.#isShutDown = true;
     this.#isEnded = true;
     // By the counters, not by the thread's own word: it may not have had the time to say it.
-    return { lost: lostBetween(before, this.stats()), queued: {} };
+    return { lost: lostBetween(before, this.stats(), IN_FRONT), queued: {} };
   }
 
   stats(): WorkerStats {
@@ -156,8 +175,11 @@ export class ThreadWorker implements QueueWorker {
     };
   }
 
-  onBeforeExit(): Promise<void> {
-    return Promise.resolve();
+  async onBeforeExit(): Promise<void> {
+    if (this.#isOnEventLoop) {
+      this.#table.publishUnsettled();
+      await this.#thread.link?.onBeforeExit(this.#producer.position);
+    }
   }
 
   onExitBegin(): void {
@@ -183,15 +205,24 @@ export class ThreadWorker implements QueueWorker {
 
   #waitForExit(): void {
     if (this.#producer.accepted > 0) {
-      this.#thread.link?.stats.waitForFinish(this.#exitId, this.#options.exitTimeoutMillis, this.#exitDeadline);
+      this.#thread.link?.waitForExit(this.#exitId, this.#options.exitTimeoutMillis, this.#exitDeadline);
     }
-    this.#thread.link?.receiveNow();
   }
 
   async #command(type: 'flush' | 'shutdown', timeoutMillis: number): Promise<Undelivered | undefined> {
-    const answer = this.#thread.wake()?.command(type, this.#producer.position, timeoutMillis);
-    this.#producer.notify();
-    return answer;
+    const target = this.#producer.position;
+    const deadline = performance.now() + timeoutMillis;
+    for (;;) {
+      const link = this.#thread.wake();
+      const left = Math.max(0, deadline - performance.now());
+      const answered = link?.command(type, target, left);
+      this.#producer.notify();
+      const answer = await answered;
+      // A thread that could not start has made way for another one, which has to be asked again.
+      if (answer !== undefined || link === undefined || link.isReady || left === 0 || this.#thread.link === link) {
+        return answer;
+      }
+    }
   }
 
   async #publishWhenSettled(resource: Resource, id: number): Promise<void> {
@@ -212,21 +243,4 @@ export class ThreadWorker implements QueueWorker {
   #queued(figures: ThreadFigures): number {
     return this.#producer.accepted - this.#producer.evicted - figures.offered - figures.unreadable - this.#thread.crashed;
   }
-
-  /** What a thread that gave no answer has not settled. */
-  #pendingInLanes(): Undelivered {
-    const queued: Record<string, number> = {};
-    this.#figures().lanes.forEach((lane, index) => {
-      if (lane.queued + lane.inFlight > 0) {
-        queued[this.#options.lanes[index]?.name ?? ''] = lane.queued + lane.inFlight;
-      }
-    });
-    return { lost: {}, queued };
-  }
-}
-
-function lostBetween(before: WorkerStats, after: WorkerStats): Record<string, LossCounts> {
-  const lost = Object.entries(after.lanes).map(([name, lane]): [string, LossCounts] => [name, lossesSince(before.lanes[name]?.dropped ?? {}, lane.dropped)]);
-  lost.push([IN_FRONT, lossesSince(before.dropped, after.dropped)]);
-  return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }

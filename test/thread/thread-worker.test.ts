@@ -1,4 +1,7 @@
+import http from 'node:http';
 import workerThreads, { type Worker } from 'node:worker_threads';
+import { context } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { counting, otlp, QueueLogRecordProcessor, type QueueLogRecordProcessorOptions } from '../../src';
@@ -26,6 +29,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  context.disable();
   await endRigs();
   jest.restoreAllMocks();
   threads.length = 0;
@@ -129,6 +133,10 @@ describe('a worker thread', () => {
     for (let death = 0; death < 5; death++) {
       await until(() => threads.length === death + 1);
       emit(0, 1);
+      if (death === 0) {
+        // It has run: from here on its end is a death, however early.
+        await processor.forceFlush();
+      }
       await threads[death]?.terminate();
     }
     await until(() => diagnostics.lines.some((line) => line.includes('not started again')));
@@ -185,6 +193,8 @@ describe('a worker thread', () => {
       await processor.shutdown();
     }
     expect(process.listenerCount('exit')).toBeLessThanOrEqual(listeners + 1);
+    // What has ended has this number.
+    expect(threads.map(({ threadId }) => threadId)).toEqual(Array.from({ length: 20 }, () => -1));
     await until(() => ports() <= before);
   });
 
@@ -198,5 +208,27 @@ describe('a worker thread', () => {
     expect(processor.stats().worker).toBe('event-loop');
     expect(seqs()).toEqual(range(0, 5));
     expect(diagnostics.lines).toContainEqual(expect.stringContaining('no worker thread, the event loop is used instead: ERR_ACCESS_DENIED'));
+  });
+
+  it('that is replaced by the event loop does not feed itself with what is logged from inside an export', async () => {
+    jest.spyOn(workerThreads, 'Worker').mockImplementation(() => {
+      throw new Error('ERR_ACCESS_DENIED');
+    });
+    const { processor, emit } = makeRig();
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    // As an instrumentation of `http` does that logs each request.
+    const end = Reflect.get(http.OutgoingMessage.prototype, 'end') as (...args: unknown[]) => http.OutgoingMessage;
+    jest.spyOn(http.OutgoingMessage.prototype, 'end').mockImplementation(function (this: http.OutgoingMessage, ...args: unknown[]) {
+      // The server of this test ends its answers, too.
+      if (this instanceof http.ClientRequest) {
+        emit(100, 101);
+      }
+      return end.apply(this, args);
+    });
+    emit(0, 5);
+    await processor.forceFlush();
+    expect(seqs()).toEqual(range(0, 5));
+    expect(processor.stats()).toMatchObject({ emitted: 6, accepted: 5, dropped: { suppressed: 1 } });
+    expectSettled(processor.stats());
   });
 });

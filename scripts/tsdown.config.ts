@@ -1,0 +1,58 @@
+import { rolldown } from 'rolldown';
+import { defineConfig, type Rolldown } from 'tsdown';
+
+const THREAD_FILE = 'otel-log-queue-thread.cjs';
+const THREAD_MAIN = 'src/thread/thread-main.ts';
+const THREAD_SOURCE = /[\\/]src[\\/]thread[\\/]thread-source\.ts$/;
+const TARGET = 'node20';
+
+let threadCode: Promise<string> | undefined;
+
+/** The code of the worker thread with all that it needs: it must start from a file that was copied somewhere, and from a string. */
+async function bundleThread(): Promise<string> {
+  const bundle = await rolldown({ input: THREAD_MAIN, platform: 'node', transform: { target: TARGET } });
+  try {
+    // The names of classes are part of what users read: of errors, for example.
+    const { output } = await bundle.generate({ format: 'cjs', minify: { compress: true, mangle: { keepNames: true }, codegen: true } });
+    if (output.length !== 1) {
+      throw new Error(`the worker thread must be one file, got ${output.map(({ fileName }) => fileName).join(', ')}`);
+    }
+    return output[0].code;
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** Puts the code of the worker thread beside the package's own and, for applications that are bundled, into it. */
+function embedThread(format: 'esm' | 'cjs'): Rolldown.Plugin {
+  // An ESM bundle may end as CommonJS and the other way round: what is missing there must be undefined, and no error.
+  const folder = format === 'esm' ? 'import.meta.dirname' : "typeof __dirname === 'string' ? __dirname : undefined";
+  return {
+    name: 'embed-thread',
+    async load(id) {
+      if (!THREAD_SOURCE.test(id)) {
+        return null;
+      }
+      threadCode ??= bundleThread();
+      const code = await threadCode;
+      if (format === 'cjs') {
+        this.emitFile({ type: 'asset', fileName: THREAD_FILE, source: code });
+      }
+      return `export const THREAD_FOLDER = ${folder};\nexport const THREAD_SOURCE = ${JSON.stringify(code)};\n`;
+    },
+  };
+}
+
+export default defineConfig(
+  (['esm', 'cjs'] as const).map((format) => ({
+    // Not the folder of this file.
+    cwd: process.cwd(),
+    entry: { index: 'src/index.ts' },
+    format,
+    platform: 'node' as const,
+    target: TARGET,
+    dts: true,
+    sourcemap: true,
+    plugins: [embedThread(format)],
+  })),
+);
