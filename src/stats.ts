@@ -65,8 +65,8 @@ export class LossCounter {
   }
 }
 
-/** `exporting`: an export is running. `backing-off`: waits before the next attempt. `stuck`: an exporter that cannot be aborted has not answered in time. */
-export type LaneState = 'ready' | 'exporting' | 'backing-off' | 'stuck' | 'shutdown';
+/** `exporting`: an export is running. `backing-off`: waits before the next attempt. `stuck`: an exporter that cannot be aborted has not answered in time. `failed`: there is no exporter that could deliver. */
+export type LaneState = 'ready' | 'exporting' | 'backing-off' | 'stuck' | 'failed' | 'shutdown';
 
 /** Law: `offered = delivered + queued + inFlight + spooled + Σ dropped`, at every moment. */
 export interface LaneStats {

@@ -42,6 +42,7 @@ export class Lane {
   #isStuck = false;
   #isFailing = false;
   #isEnded = false;
+  #isFailed = false;
   #batch: TakenBatch | undefined = undefined;
   #offered = 0;
   #delivered = 0;
@@ -117,6 +118,10 @@ export class Lane {
   /** @param bytes an estimate; only looked at if `maxQueueBytes` is set */
   offer(record: LogRecord, severityNumber: number | undefined, bytes: number): void {
     this.#offered++;
+    if (this.#isFailed) {
+      this.losses.add('export_failed', 1);
+      return;
+    }
     const reason = this.#intake.offer(record, severityNumber, bytes);
     if (reason !== undefined) {
       this.losses.add(reason, 1);
@@ -151,6 +156,18 @@ export class Lane {
 
   /** Counts all that is pending as lost, at once. */
   end(): void {
+    this.#endAs('shutdown_timeout');
+  }
+
+  /** There is no exporter that could deliver: what is pending and all that is offered later is lost as `export_failed`. */
+  fail(message: string): void {
+    this.#lastFailure = message;
+    this.#isFailed = true;
+    this.#endAs('export_failed');
+    this.#observer.onRoom();
+  }
+
+  #endAs(reason: LossReason): void {
     if (this.#isEnded) {
       return;
     }
@@ -160,8 +177,8 @@ export class Lane {
     const position = this.#settledPosition;
     this.#intake.clear();
     this.#batch = undefined;
-    this.#flushes.noteLoss('shutdown_timeout', lost, position);
-    this.losses.add('shutdown_timeout', lost);
+    this.#flushes.noteLoss(reason, lost, position);
+    this.losses.add(reason, lost);
     this.#flushes.giveUp(this.#settledPosition);
     this.#delivery.end(new ExportError('shut down', { retryable: false }));
   }
@@ -180,7 +197,7 @@ export class Lane {
       spooled: 0,
       replayed: 0,
       retries: this.#delivery.retries,
-      state: this.#isEnded ? 'shutdown' : this.#delivery.state,
+      state: this.#isFailed ? 'failed' : this.#isEnded ? 'shutdown' : this.#delivery.state,
       dropped: { ...this.losses.counts },
     };
   }

@@ -17,7 +17,7 @@ const REASONS = [
   'suppressed',
 ] as const satisfies readonly LossReason[];
 
-const STATES = ['ready', 'exporting', 'backing-off', 'stuck', 'shutdown'] as const satisfies readonly LaneState[];
+const STATES = ['ready', 'exporting', 'backing-off', 'stuck', 'failed', 'shutdown'] as const satisfies readonly LaneState[];
 
 // Words in front of the figures.
 const VERSION = 0;
