@@ -48,10 +48,38 @@ function cloned(option: string, value: unknown): unknown {
   try {
     clone = structuredClone(value);
   } catch (error) {
-    throw new TypeError(`${option} cannot be cloned to a thread: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new TypeError(`${uncloneable(option, value, new Set())} cannot be cloned to a thread: ${(error as DOMException).message}`, { cause: error });
   }
   rejectInstances(option, value, clone, new Set());
   return clone;
+}
+
+/** The name of the innermost part that cannot be cloned. */
+function uncloneable(option: string, value: unknown, seen: Set<unknown>): string {
+  seen.add(value);
+  for (const [name, part] of partsOf(option, value)) {
+    if (!seen.has(part) && !isCloneable(part)) {
+      return uncloneable(name, part, seen);
+    }
+  }
+  return option;
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The elements or fields of a list or a plain object, with what they are called. */
+function partsOf(option: string, value: unknown): [string, unknown][] {
+  if (Array.isArray(value)) {
+    return value.map((part: unknown, index) => [`${option}[${index}]`, part]);
+  }
+  return isPlain(value) ? Object.entries(value).map(([key, part]: [string, unknown]) => [`${option}.${key}`, part]) : [];
 }
 
 /** Cloning keeps the fields of an instance, and silently not its class. */
@@ -64,15 +92,15 @@ function rejectInstances(option: string, value: unknown, clone: unknown, seen: S
     const { name } = (value as { constructor: { name: string } }).constructor;
     throw new TypeError(`${option} cannot be cloned to a thread: it is an instance of ${name}, which would lose its methods`);
   }
-  if (isPlain(value) || Array.isArray(value)) {
-    for (const [key, each] of Object.entries(value)) {
-      rejectInstances(Array.isArray(value) ? `${option}[${key}]` : `${option}.${key}`, each, (clone as Record<string, unknown>)[key], seen);
-    }
-  }
+  const clones = partsOf(option, clone);
+  partsOf(option, value).forEach(([name, part], index) => rejectInstances(name, part, clones[index]?.[1], seen));
 }
 
 /** Also an object of another realm, whose `Object.prototype` is another one. */
-function isPlain(value: unknown): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return !Array.isArray(value) && (prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty')));
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty'));
 }
