@@ -10,15 +10,15 @@ import { cpuMicros } from './load/resource-meter';
 import { machine } from './load/run-result';
 import { noopSubject, stockSubject, type Subject } from './load/subject';
 import { queueSubject } from './load/queue-subject';
-import type { SubjectName } from './load/run-process';
 
 // What `logger.emit` costs the caller, above a processor that does nothing: `npm run bench`, about a minute.
 // Every processor lives in a process of its own, so that none sees call sites the others have made megamorphic, and they take turns.
-// CPU time and not the clock: other processes on the machine do not count. Of the main thread where Node can tell, else of the process.
+// CPU time and not the clock: other processes on the machine do not count. Of the main thread where Node can tell (24), else of the process: then the work of the thread counts too.
 
-const SUBJECTS: readonly SubjectName[] = ['noop', 'stock', 'queue'];
+const SUBJECTS = ['noop', 'stock', 'event-loop', 'thread'] as const;
+type BenchSubject = (typeof SUBJECTS)[number];
 const ROUNDS = 9;
-/** Half of the default queue: it never overflows, because each part is flushed before the next. */
+/** Half of the default queue, and a few MB of the 16 MiB of the ring: neither overflows, because each part is flushed before the next. */
 const PART = 1000;
 const HOT_PARTS = 40;
 const PACED_TURNS = 200;
@@ -71,12 +71,19 @@ function usedMicros(): number {
   return mainThread ?? process;
 }
 
-async function child(name: SubjectName): Promise<void> {
+async function makeSubject(name: BenchSubject): Promise<Subject> {
+  if (name === 'noop') {
+    return noopSubject();
+  }
   const options = {
-    ...{ name, strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined } as const,
+    ...{ strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined } as const,
     ...{ concurrency: 1, rate: 1, recordsPerTask: 1, total: 1, otlpUrl: '', lokiUrl: '', filePath: '', packagePath: PACKAGE_PATH },
   };
-  const subject = name === 'queue' ? await queueSubject({ ...options, worker: 'event-loop' }) : name === 'stock' ? await stockSubject(options) : noopSubject();
+  return name === 'stock' ? stockSubject({ ...options, name }) : queueSubject({ ...options, name: 'queue', worker: name });
+}
+
+async function child(name: BenchSubject): Promise<void> {
+  const subject = await makeSubject(name);
   const logger = new LoggerProvider({ processors: [subject.processor] }).getLogger('bench');
   process.on('disconnect', () => process.exit());
   process.on('message', (task) => {
@@ -106,8 +113,8 @@ async function ask(process: ChildProcess, task?: Task): Promise<number> {
 async function parent(): Promise<void> {
   ensureBuilt();
   const { node, cpu, cores } = machine();
-  console.log(`Node ${node}, ${cpu}, ${cores} cores; CPU ns per logger.emit, median of ${ROUNDS} interleaved rounds\n`);
-  console.log(['', '', 'no-op', 'stock above', 'queue above', 'queue/stock'].map(column).join(''));
+  console.log(`Node ${node}, ${cpu}, ${cores} cores; CPU ns per logger.emit (no-op) and above it (the others), median of ${ROUNDS} interleaved rounds\n`);
+  console.log(['', '', 'no-op', 'stock', 'event loop', 'thread', 'e.l./stock', 'thread/stock'].map(column).join(''));
   const children: ChildProcess[] = [];
   try {
     for (const name of SUBJECTS) {
@@ -141,11 +148,11 @@ async function rounds(children: readonly ChildProcess[], task: Task): Promise<nu
   return nanos;
 }
 
-function row(shape: string, mode: Mode, [noop, stock, queue]: number[][]): string {
-  const above = (nanos: number[]): number => median(nanos.map((each, round) => each - noop![round]!));
-  const [stockAbove, queueAbove] = [above(stock!), above(queue!)];
-  const ratio = stockAbove > 0 && queueAbove > 0 ? (queueAbove / stockAbove).toFixed(2) : 'n/a';
-  return [shape, mode, median(noop!).toFixed(0), stockAbove.toFixed(0), queueAbove.toFixed(0), ratio].map(column).join('');
+function row(shape: string, mode: Mode, [noop, ...others]: number[][]): string {
+  const above = others.map((nanos) => median(nanos.map((each, round) => each - noop![round]!)));
+  const [stock, ...queues] = above;
+  const ratios = queues.map((queue) => (stock! > 0 && queue > 0 ? (queue / stock!).toFixed(2) : 'n/a'));
+  return [shape, mode, ...[median(noop!), ...above].map((nanos) => nanos.toFixed(0)), ...ratios].map(column).join('');
 }
 
 function column(text: string, index: number): string {

@@ -8,6 +8,7 @@ export type { Loss, OnLoss } from './loss-reporter';
 export { FlushError } from './flush-error';
 export { ExportError, type ExportErrorOptions } from './exporters/export-error';
 export type { ExporterDescription } from './exporters/description';
+export type { ModuleExporterDescription } from './exporters/module-description';
 export { otlp, OtlpLogRecordExporter, type OtlpExporterOptions } from './exporters/otlp';
 export { loki, LokiLogRecordExporter, type LokiExporterOptions } from './exporters/loki';
 export { stdout, StdoutLogRecordExporter, type StdoutExporterOptions } from './exporters/stdout';

@@ -1,22 +1,26 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
-import { isDescription, isExporter, type ExporterDescription } from './exporters/description';
+import { isDescription, isExporter, nameOfDescription, type ExporterDescription } from './exporters/description';
+import { isModuleDescription, resolveModuleDescription, type ModuleExporterDescription } from './exporters/module-description';
 import { LANE_OPTION_KEYS, MAX_TIMER_MILLIS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
 import type { OnLoss } from './loss-reporter';
 import { resolveOverflowPolicy, type ResolvedOverflowPolicy } from './queue/overflow-policy';
 import { resolveWorkerPath } from './thread/worker-path';
 
+/** What `exporter` takes, with or without lane options around it. */
+export type ExporterOption = LogRecordExporter | ExporterDescription | ModuleExporterDescription;
+
 /** An exporter with its own lane options. */
 export interface LaneDefinition extends LaneOptions {
-  readonly exporter: LogRecordExporter | ExporterDescription;
-  /** The lane's name in `stats()`, `diag` and `onLoss`. Default: `otlp`, `loki`, …, or the class name of an exporter object; a second one gets `-2`. */
+  readonly exporter: ExporterOption;
+  /** The lane's name in `stats()`, `diag` and `onLoss`. Default: `otlp`, `loki`, …, or the name of the exporter's class; a second one gets `-2`. */
   readonly name?: string;
 }
 
 interface CommonOptions extends LaneOptions {
   /**
    * What drains the queues. `'thread'`: a worker thread, in front of which records wait in shared memory; `maxQueueSize`, `maxQueueBytes` and `onQueueFull` are then those of
-   * this ring, and each exporter must be a description. Default `'event-loop'`.
+   * this ring, and each exporter must be a description. Default `'thread'` if every exporter is one, else `'event-loop'`.
    */
   readonly worker?: 'event-loop' | 'thread';
   /**
@@ -35,8 +39,8 @@ interface CommonOptions extends LaneOptions {
 /** Options of `QueueLogRecordProcessor`: all of `LaneOptions`, as the default of all lanes, and exactly one of `exporter` and `exporters`. */
 export type QueueLogRecordProcessorOptions = CommonOptions &
   (
-    | { readonly exporter: LogRecordExporter | ExporterDescription; readonly exporters?: undefined }
-    | { readonly exporters: readonly (LogRecordExporter | ExporterDescription | LaneDefinition)[]; readonly exporter?: undefined }
+    | { readonly exporter: ExporterOption; readonly exporters?: undefined }
+    | { readonly exporters: readonly (ExporterOption | LaneDefinition)[]; readonly exporter?: undefined }
   );
 
 /** A lane whose exporter may still have to be made. */
@@ -71,22 +75,37 @@ const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
 // These bound the ring where there is one, and a lane behind it has its own.
 const FRONT_KEYS: readonly string[] = ['maxQueueSize', 'maxQueueBytes', 'onQueueFull', 'blockOnQueueFullTimeoutMillis'];
 
+type Given = Partial<CommonOptions & { exporter: unknown; exporters: unknown }>;
+
+/** An entry of `exporters` before the worker is known, on which the defaults of its lane depend. */
+interface GivenLane {
+  readonly exporter: LogRecordExporter | ExporterDescription;
+  /** How the user's option is called that gives the exporter. */
+  readonly exporterOption: string;
+  /** What stands in front of the names of the lane's own options. */
+  readonly owner: string;
+  readonly options: Omit<LaneDefinition, 'exporter'>;
+}
+
 /** @throws TypeError or RangeError naming option, range and value */
 export function resolveOptions(options: QueueLogRecordProcessorOptions): ResolvedOptions {
-  const given = checkObject('options', options) as Partial<CommonOptions & { exporter: unknown; exporters: unknown }>;
+  const given = checkObject('options', options) as Given;
   warnUnknownKeys('QueueLogRecordProcessor', given, KNOWN_KEYS);
   const millis = (name: 'shutdownTimeoutMillis' | 'exitTimeoutMillis', byDefault: number): number =>
     given[name] === undefined ? byDefault : checkInteger(name, given[name], 0, MAX_TIMER_MILLIS);
-  const worker = given.worker === undefined ? 'event-loop' : checkOneOf('worker', given.worker, ['event-loop', 'thread']);
+  const wantedWorker = given.worker === undefined ? undefined : checkOneOf('worker', given.worker, ['event-loop', 'thread']);
   if (given.onLoss !== undefined && typeof given.onLoss !== 'function') {
     throw new TypeError(`onLoss must be a function, received ${typeof given.onLoss}`);
   }
   // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter.
   const front = resolveLaneOptions('', given);
+  const lanes = givenLanes(given);
+  const worker = wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop');
+  const names = new Set<string>();
   return {
     worker,
     workerPath: resolveWorkerPath(given.workerPath, process.env),
-    lanes: resolveLanes(given, worker),
+    lanes: lanes.map((lane) => resolveLane(lane, laneDefaults(given, worker), names, worker)),
     ring: {
       maxRecords: given.maxQueueSize,
       maxBytes: front.maxQueueBytes ?? THREAD_QUEUE_BYTES,
@@ -98,39 +117,48 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   };
 }
 
-function resolveLanes(given: Partial<CommonOptions & { exporter: unknown; exporters: unknown }>, worker: 'event-loop' | 'thread'): PlannedLane[] {
-  const { exporter, exporters } = given;
+function givenLanes({ exporter, exporters }: Given): GivenLane[] {
   if ((exporter === undefined) === (exporters === undefined)) {
     throw new TypeError(`exactly one of exporter and exporters must be given, received ${exporter === undefined ? 'neither' : 'both'}`);
   }
   if (exporter !== undefined) {
-    return [resolveLane('exporter', { ...laneDefaults(given, worker), exporter } as LaneDefinition, '', new Set(), worker)];
+    return [{ exporter: resolveExporter('exporter', exporter), exporterOption: 'exporter', owner: '', options: {} }];
   }
   if (!Array.isArray(exporters) || exporters.length === 0) {
     throw new TypeError('exporters must be an array of at least one exporter');
   }
-  const names = new Set<string>();
-  return exporters.map((entry: unknown, index) => {
+  return exporters.map((entry: unknown, index): GivenLane => {
     const option = `exporters[${index}]`;
-    const isPlain = isExporter(entry) || isDescription(entry);
-    const definition = isPlain ? { exporter: entry } : (checkObject(option, entry) as unknown as LaneDefinition);
-    if (!isPlain) {
-      warnUnknownKeys(option, definition, ['exporter', 'name', ...LANE_OPTION_KEYS]);
+    if (isExporter(entry) || isDescription(entry) || isModuleDescription(entry)) {
+      return { exporter: resolveExporter(option, entry), exporterOption: option, owner: `${option}.`, options: {} };
     }
-    return resolveLane(isPlain ? option : `${option}.exporter`, { ...laneDefaults(given, worker), ...withoutUndefined(definition) }, `${option}.`, names, worker);
+    const definition = checkObject(option, entry) as unknown as LaneDefinition;
+    warnUnknownKeys(option, definition, ['exporter', 'name', ...LANE_OPTION_KEYS]);
+    return { exporter: resolveExporter(`${option}.exporter`, definition.exporter), exporterOption: `${option}.exporter`, owner: `${option}.`, options: withoutUndefined(definition) };
   });
 }
 
-function resolveLane(exporterOption: string, definition: LaneDefinition, owner: string, names: Set<string>, worker: 'event-loop' | 'thread'): PlannedLane {
-  const wanted: unknown = definition.exporter;
-  if (!isExporter(wanted) && !isDescription(wanted)) {
-    throw new TypeError(`${exporterOption} must be a LogRecordExporter or what otlp(), loki(), stdout(), file() or counting() return`);
+/** What a thread takes, in words. */
+const DESCRIPTIONS = 'what otlp(), loki(), stdout(), file() or counting() return, or { module, export, options }';
+
+function resolveExporter(option: string, exporter: unknown): LogRecordExporter | ExporterDescription {
+  if (isExporter(exporter) || isDescription(exporter)) {
+    return exporter;
   }
-  if (worker === 'thread' && !isDescription(wanted)) {
-    throw new TypeError(`${exporterOption} is an exporter object, which cannot cross to a thread: give what otlp(), loki(), stdout(), file() or counting() return, or choose worker: 'event-loop'`);
+  if (isModuleDescription(exporter)) {
+    return { type: 'module', options: resolveModuleDescription(option, exporter) };
   }
-  const wantedName = definition.name === undefined ? defaultName(wanted) : checkString(`${owner}name`, definition.name);
-  if (definition.name !== undefined && names.has(wantedName)) {
+  throw new TypeError(`${option} must be a LogRecordExporter, ${DESCRIPTIONS}`);
+}
+
+function resolveLane(lane: GivenLane, defaults: LaneOptions, names: Set<string>, worker: 'event-loop' | 'thread'): PlannedLane {
+  const { exporter, exporterOption, owner } = lane;
+  if (worker === 'thread' && !isDescription(exporter)) {
+    throw new TypeError(`${exporterOption} is an exporter object, which cannot cross to a thread: give ${DESCRIPTIONS}, or choose worker: 'event-loop'`);
+  }
+  const given = lane.options.name;
+  const wantedName = given === undefined ? defaultName(exporter) : checkString(`${owner}name`, given);
+  if (given !== undefined && names.has(wantedName)) {
     throw new TypeError(`${owner}name must differ from the names of the other lanes, received "${wantedName}"`);
   }
   let name = wantedName;
@@ -138,12 +166,12 @@ function resolveLane(exporterOption: string, definition: LaneDefinition, owner: 
     name = `${wantedName}-${count}`;
   }
   names.add(name);
-  return { name, options: resolveLaneOptions(owner, definition), exporter: wanted };
+  return { name, options: resolveLaneOptions(owner, { ...defaults, ...lane.options }), exporter };
 }
 
 function defaultName(exporter: LogRecordExporter | ExporterDescription): string {
   if (isDescription(exporter)) {
-    return exporter.type;
+    return nameOfDescription(exporter);
   }
   const className = (exporter.constructor as { name?: unknown } | undefined)?.name;
   return typeof className === 'string' && className !== '' && className !== 'Object' ? className : 'exporter';

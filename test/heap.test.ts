@@ -14,7 +14,7 @@ it('the heap is level after forty bursts, some of them lost, and a shut-down pro
   const server = await FaultServer.start(status(200));
   const heap: number[] = [];
   const weak = await (async (): Promise<WeakRef<object>> => {
-    const { processor, emit } = makeRig({ exporters: [otlp({ url: server.url })], scheduledDelayMillis: 1 });
+    const { processor, emit } = makeRig({ exporters: [otlp({ url: server.url })], worker: 'event-loop', scheduledDelayMillis: 1 });
     for (let burst = 0; burst < 40; burst++) {
       emit(0, 4000);
       await until(() => processor.stats().lanes['otlp']?.queued === 0 && processor.stats().lanes['otlp']?.inFlight === 0);

@@ -38,6 +38,7 @@ describe('options', () => {
 
   it('of the processor are the defaults of every lane, and a lane has its own', () => {
     const { lanes } = resolveOptions({
+      worker: 'event-loop',
       maxQueueSize: 100,
       onQueueFull: 'drop-oldest',
       retry: false,
@@ -65,7 +66,7 @@ describe('options', () => {
     ['both', { exporter, exporters: [exporter] }, TypeError, 'exactly one of exporter and exporters must be given, received both'],
     ['an empty list', { exporters: [] }, TypeError, 'exporters must be an array of at least one exporter'],
     ['a list that is none', { exporters: exporter }, TypeError, 'exporters must be an array of at least one exporter'],
-    ['an exporter that is none', { exporter: {} }, TypeError, 'exporter must be a LogRecordExporter or what otlp()'],
+    ['an exporter that is none', { exporter: {} }, TypeError, 'exporter must be a LogRecordExporter, what otlp()'],
     ['an entry that is none', { exporters: [exporter, 'otlp'] }, TypeError, 'exporters[1] must be an object, received "otlp"'],
     ['an entry without exporter', { exporters: [{ name: 'x' }] }, TypeError, 'exporters[0].exporter must be a LogRecordExporter'],
     ['a name twice', { exporters: [{ exporter, name: 'x' }, { exporter, name: 'x' }] }, TypeError, 'exporters[1].name must differ'],
@@ -88,7 +89,12 @@ describe('options', () => {
     ['a shrinking delay', { exporter, retry: { multiplier: 0.5 } }, RangeError, 'retry.multiplier must be a number from 1 to 100, received 0.5'],
     ['a negative budget', { exporter, retry: { maxElapsedTimeMillis: -1 } }, RangeError, 'retry.maxElapsedTimeMillis must be'],
     ['an unknown worker', { exporter, worker: 'process' }, RangeError, "worker must be one of 'event-loop', 'thread', received \"process\""],
-    ['an exporter object in a thread', { exporters: [counting(), exporter], worker: 'thread' }, TypeError, "exporters[1] is an exporter object, which cannot cross to a thread: give what otlp()"],
+    ['an exporter object in a thread', { exporters: [counting(), exporter], worker: 'thread' }, TypeError, "exporters[1] is an exporter object, which cannot cross to a thread: give what otlp(), loki(), stdout(), file() or counting() return, or { module, export, options }, or choose worker: 'event-loop'"],
+    ['an exporter object in a lane in a thread', { exporters: [{ exporter }], worker: 'thread' }, TypeError, 'exporters[0].exporter is an exporter object, which cannot cross to a thread'],
+    ['a module without a name', { exporters: [{ module: '' }] }, TypeError, 'exporters[0].module must be a non-empty string, received ""'],
+    ['options that cannot be cloned', { exporters: [{ module: 'x', options: { headers: () => ({}) } }] }, TypeError, 'exporters[0].options.headers cannot be cloned to a thread: '],
+    ['options of a lane that cannot be cloned, on the event loop too', { exporters: [{ exporter: { module: 'x', options: [Symbol('y')] } }], worker: 'event-loop' }, TypeError, 'exporters[0].exporter.options[0] cannot be cloned to a thread: '],
+    ['options of the only exporter that cannot be cloned', { exporter: { module: 'x', options: new (class Secret {})() } }, TypeError, 'exporter.options cannot be cloned to a thread: it is an instance of Secret'],
     ['a shutdown time-out as text', { exporter, shutdownTimeoutMillis: '5' }, TypeError, 'shutdownTimeoutMillis must be'],
     ['a negative exit time-out', { exporter, exitTimeoutMillis: -1 }, RangeError, 'exitTimeoutMillis must be'],
     ['a callback that is none', { exporter, onLoss: 'log' }, TypeError, 'onLoss must be a function, received string'],
@@ -104,11 +110,32 @@ describe('options', () => {
     expect(ring).toEqual({ maxRecords: 100, maxBytes: 1_000_000, policy: { policy: 'sample', ratio: 0.1, threshold: 0.8 } });
     expect(lanes[0]?.options).toMatchObject({ maxQueueSize: 2 ** 32 - 1, maxQueueBytes: 16 * 1024 * 1024, onQueueFull: { policy: 'drop' }, maxExportBatchSize: 512 });
     expect(lanes[1]?.options).toMatchObject({ maxQueueSize: 7, maxQueueBytes: 16 * 1024 * 1024, onQueueFull: { policy: 'drop-oldest' } });
-    expect(resolveOptions({ worker: 'thread', exporter: counting() }).ring).toEqual({ maxRecords: undefined, maxBytes: 16 * 1024 * 1024, policy: { policy: 'drop' } });
+    expect(resolveOptions({ exporter: counting() }).ring).toEqual({ maxRecords: undefined, maxBytes: 16 * 1024 * 1024, policy: { policy: 'drop' } });
   });
 
   it('take a description, an exporter object and a class of the package alike', () => {
     const object: LogRecordExporter = exporter;
     expect(resolveOptions({ exporters: [otlp(), object, { exporter: counting() }] }).lanes.map(({ name }) => name)).toEqual(['otlp', 'InMemoryLogRecordExporter', 'counting']);
+  });
+
+  it('choose the thread where every exporter is a description, else the event loop', () => {
+    const workerOf = (...exporters: Extract<QueueLogRecordProcessorOptions, { exporters: object }>['exporters'][number][]): string => resolveOptions({ exporters }).worker;
+    expect(resolveOptions({ exporter: otlp() }).worker).toBe('thread');
+    expect(resolveOptions({ exporter: { module: 'x' } }).worker).toBe('thread');
+    expect(workerOf(counting(), { exporter: otlp(), minSeverity: 9 }, { module: 'x' }, { exporter: { module: 'x' }, name: 'y' })).toBe('thread');
+    expect(resolveOptions({ exporter }).worker).toBe('event-loop');
+    expect(workerOf(counting(), { exporter })).toBe('event-loop');
+    expect(resolveOptions({ exporter: counting(), worker: 'event-loop' }).worker).toBe('event-loop');
+  });
+
+  it('name the lane of a module by its export, or by the module', () => {
+    const exporters = [{ module: '@acme/logs', export: 'AcmeExporter' }, { module: '@acme/logs' }, { module: './lib/exporter.mjs' }, { module: 'file:///srv/exporter.cjs' }, { module: '/srv/exporters/' }, { module: 'x', export: 'AcmeExporter' }];
+    expect(resolveOptions({ exporters }).lanes.map(({ name }) => name)).toEqual(['AcmeExporter', 'logs', 'exporter', 'exporter-2', 'exporters', 'AcmeExporter-2']);
+  });
+
+  it('of a module that are unknown are named in one warning', () => {
+    const description = { module: 'x', name: 'y' };
+    resolveOptions({ exporters: [description] });
+    expect(diagnostics.lines).toEqual(["warn otel-log-queue: exporters[0] has no option 'name'; ignored"]);
   });
 });

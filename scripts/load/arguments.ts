@@ -12,7 +12,7 @@ export interface LoadArguments {
   readonly strategy: (typeof STRATEGIES)[number];
   /** Undefined: the processor's own default. */
   readonly maxsize: number | undefined;
-  /** Undefined: the processor's own default. Checked by the processor itself, because what there is depends on what was built. */
+  /** Undefined: the processor's own default, for its own exporters the thread. Checked by the processor itself, because what there is depends on what was built. */
   readonly worker: string | undefined;
   readonly exporter: (typeof EXPORTERS)[number];
   readonly latencyMillis: number;

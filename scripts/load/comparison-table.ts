@@ -61,13 +61,15 @@ export function comparisonTable(runs: readonly RunResult[]): string[] {
   return align([['', 'queue', 'stock', 'no-op', 'queue/stock', 'queue/no-op'], ...cells]);
 }
 
-/** Machines drift: only figures of the same round are divided. */
+/**
+ * Machines drift: only figures of the same round are divided, and of the ratios the median is taken. A round whose divisor is noise (a difference at or under zero)
+ * says nothing; one in which the queue costs less than nothing does, and leaving it out would make the queue look dearer. NaN: no round says anything.
+ */
 function medianRatio(rounds: readonly Round[], figure: NonNullable<Row['figure']>, by: 'stock' | 'noop'): number {
   return median(
-    rounds.map((round) => {
+    rounds.flatMap((round) => {
       const [upper, lower] = [figure(round.queue, round.noop), figure(round[by], round.noop)];
-      // A difference at or under zero is noise, and so would its ratio be.
-      return upper === null || lower === null || lower <= 0 || upper < 0 ? NaN : upper / lower;
+      return upper === null || lower === null || lower <= 0 ? [] : [upper / lower];
     }),
   );
 }

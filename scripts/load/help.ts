@@ -9,7 +9,8 @@ Without options: 10 tasks of 1,000 records/s for 10 s, default processor options
   --burst N           N records in one synchronous loop instead of tasks
   --strategy NAME     drop, drop-oldest, sample, priority, block          (default drop)
   --maxsize N         queue size in records                    (default: the processor's)
-  --worker NAME       what the built package has, as event-loop (default: the processor's)
+  --worker NAME       thread, event-loop                       (default: the processor's,
+                      for its own exporters the thread)
   --exporter NAME     null, otlp, loki, stdout, file                      (default otlp)
   --latency MS        the receiver waits so long before it answers        (default 0;
                       without effect on stdout and file, which have no receiver)
@@ -27,7 +28,8 @@ How it measures
 - Open loop: records are due at fixed times, whatever the process is doing, and every due record is emitted, however late.
   "Emit call" is the call alone; "from due time" counts from when the record was due. Tasks are woken by timers of 1 ms,
   so about that much of the time from due belongs to the driver: the no-op column shows it. Records of a burst are due when the loop gets to them.
-- Strategy block on the event loop: producers await ready() before each emit, and both times include the wait.
+- Strategy block on the event loop: producers await ready() before each emit, and both times include the wait; with a thread emit itself waits.
+- CPU of the process is that of all its threads, the worker's included; --maxsize bounds the ring in front of a thread.
 - Each run is a process of its own without ts-node; the receivers (OTLP, Loki) are in another, read bodies after the run,
   and count sequence numbers. With --exporter stdout this process counts lines, with file it reads the file afterwards.
 - Warm-up: up to 20,000 records or 1.5 s through the same processor before the clock starts, flushed in small parts.

@@ -1,5 +1,6 @@
 import { diag } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { ModuleLogRecordExporter } from '../exporters/module-exporter';
 import type { LogRecord } from '../record';
 import { lossesSince, type LaneStats, type LossCounts } from '../stats';
 import type { ExportScope } from './export-scope';
@@ -38,6 +39,7 @@ export class LaneGroup {
       onRecovered: (lane: Lane) => diag.info(`otel-log-queue: lane ${lane.name} delivers again`),
     };
     this.lanes = lanes.map(({ name, exporter, options }) => new Lane(name, exporter, options, scope, laneObserver));
+    this.lanes.forEach(failIfNotLoaded);
   }
 
   /** Records that are neither delivered nor lost, counted once for each lane. */
@@ -96,5 +98,15 @@ export class LaneGroup {
 
   stats(): Record<string, LaneStats> {
     return Object.fromEntries(this.lanes.map((lane) => [lane.name, lane.stats()]));
+  }
+}
+
+function failIfNotLoaded(lane: Lane): void {
+  const { exporter, name } = lane;
+  if (exporter instanceof ModuleLogRecordExporter) {
+    exporter.loaded.catch((error: Error) => {
+      diag.error(`otel-log-queue: lane ${name} has no exporter, its records are lost: ${error.message}`);
+      lane.fail(error.message);
+    });
   }
 }

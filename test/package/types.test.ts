@@ -6,10 +6,11 @@ import { installOnce, makeUserFolder } from '../support/package-folder';
 const application = `
 import { SeverityNumber } from 'SEVERITY_SOURCE';
 import { LoggerProvider, InMemoryLogRecordExporter, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { QueueLogRecordProcessor, otlp, loki, stdout, file, counting, OtlpLogRecordExporter, type QueueStats } from 'otel-log-queue';
+import { QueueLogRecordProcessor, otlp, loki, stdout, file, counting, OtlpLogRecordExporter, type ModuleExporterDescription, type QueueStats } from 'otel-log-queue';
 
+const byModule: ModuleExporterDescription = { module: '@acme/log-exporter', export: 'AcmeExporter', options: { url: 'http://localhost' } };
 const processor = new QueueLogRecordProcessor({
-  exporters: [otlp(), loki({ labels: { env: 'prod' } }), { exporter: stdout({ format: 'pretty' }), minSeverity: SeverityNumber.WARN }, file({ path: 'logs.jsonl' }), counting(), new InMemoryLogRecordExporter()],
+  exporters: [otlp(), loki({ labels: { env: 'prod' } }), { exporter: stdout({ format: 'pretty' }), minSeverity: SeverityNumber.WARN }, file({ path: 'logs.jsonl' }), counting(), byModule, { exporter: byModule, name: 'acme' }, new InMemoryLogRecordExporter()],
   onQueueFull: { policy: 'sample', ratio: 0.5 },
   retry: { maxElapsedTimeMillis: 1000 },
 });
@@ -19,6 +20,9 @@ const stats: QueueStats = processor.stats();
 stats.lanes['otlp']?.dropped.queue_full?.toFixed();
 // @ts-expect-error exactly one of exporter and exporters
 new QueueLogRecordProcessor({});
+new QueueLogRecordProcessor({ exporter: { module: './exporter.mjs' } });
+// @ts-expect-error no module
+new QueueLogRecordProcessor({ exporter: { export: 'AcmeExporter' } });
 // @ts-expect-error no such policy
 new QueueLogRecordProcessor({ exporter: otlp(), onQueueFull: 'spill' });
 `;

@@ -16,6 +16,7 @@ const processor = new QueueLogRecordProcessor({
   exporters: [otlp({ url: process.env.OTLP_URL }), loki({ url: process.env.LOKI_URL }), stdout()],
   scheduledDelayMillis: 50,
   retry: { initialDelayMillis: 50, maxDelayMillis: 100 },
+  ...(process.env.WORKER && { worker: process.env.WORKER }),
 });
 const sdk = new NodeSDK({ logRecordProcessors: [processor], traceExporter: undefined, spanProcessors: [], metricReaders: [] });
 sdk.start();
@@ -56,11 +57,11 @@ const otlpSeqs = (): number[] =>
     .map((record) => Number((record.attributes[0]?.value as { intValue: bigint }).intValue));
 const lokiSeqs = (): number[] => lokiServer.entries.map((entry) => Number(entry.metadata['seq']));
 
-function start(otlpUrl: string): { stdoutSeqs: () => number[]; ended: Promise<unknown> } {
+function start(otlpUrl: string, worker = ''): { stdoutSeqs: () => number[]; ended: Promise<unknown> } {
   let output = '';
   child = spawn(process.execPath, ['app.cjs'], {
     cwd: folder.path,
-    env: { ...process.env, OTLP_URL: otlpUrl, LOKI_URL: lokiServer.url, OTEL_SERVICE_NAME: 'shop', OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },
+    env: { ...process.env, OTLP_URL: otlpUrl, WORKER: worker, LOKI_URL: lokiServer.url, OTEL_SERVICE_NAME: 'shop', OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -72,11 +73,17 @@ function start(otlpUrl: string): { stdoutSeqs: () => number[]; ended: Promise<un
   return { stdoutSeqs, ended: new Promise((resolve) => child.on('close', resolve)) };
 }
 
-it('sends a thousand records to three exporters at once, each exactly once and in order', async () => {
-  const { stdoutSeqs, ended } = start(`${otlpServer.url}/v1/logs`);
+// What is asked for, and what there is then.
+const workers = [
+  ['', 'thread'],
+  ['event-loop', 'event-loop'],
+] as const;
+
+it.each(workers)('sends a thousand records to three exporters at once, each exactly once and in order: worker %s', async (worker, used) => {
+  const { stdoutSeqs, ended } = start(`${otlpServer.url}/v1/logs`, worker);
   const stats = new Promise((resolve) => child.once('message', resolve));
   child.send('stop');
-  expect(await stats).toMatchObject({ emitted: 1000, lost: 0, lanes: { otlp: { delivered: 1000 }, loki: { delivered: 1000 }, stdout: { delivered: 1000 } } });
+  expect(await stats).toMatchObject({ worker: used, emitted: 1000, lost: 0, lanes: { otlp: { delivered: 1000 }, loki: { delivered: 1000 }, stdout: { delivered: 1000 } } });
   await ended;
   expect(otlpSeqs()).toEqual(range(0, 1000));
   expect(lokiSeqs()).toEqual(range(0, 1000));
@@ -84,16 +91,16 @@ it('sends a thousand records to three exporters at once, each exactly once and i
   expect(lokiServer.entries[0]).toMatchObject({ labels: { service_name: 'shop' }, line: 'order placed' });
 });
 
-it('a receiver that is down delays its own lane only, and gets everything when it is back', async () => {
+it.each(workers)('a receiver that is down delays its own lane only, and gets everything when it is back: worker %s', async (worker, used) => {
   const { port } = otlpServer;
   await otlpServer.close();
-  const { stdoutSeqs, ended } = start(`http://127.0.0.1:${port}/v1/logs`);
+  const { stdoutSeqs, ended } = start(`http://127.0.0.1:${port}/v1/logs`, worker);
   await until(() => lokiSeqs().length === 1000 && stdoutSeqs().length === 1000);
   otlpServer = await FaultServer.startAt(port, ok);
   await until(() => otlpSeqs().length === 1000);
   expect(otlpSeqs()).toEqual(range(0, 1000));
   const stats = new Promise((resolve) => child.once('message', resolve));
   child.send('stop');
-  expect(await stats).toMatchObject({ lost: 0, lanes: { otlp: { delivered: 1000 }, loki: { delivered: 1000, retries: 0 }, stdout: { delivered: 1000, retries: 0 } } });
+  expect(await stats).toMatchObject({ worker: used, lost: 0, lanes: { otlp: { delivered: 1000 }, loki: { delivered: 1000, retries: 0 }, stdout: { delivered: 1000, retries: 0 } } });
   await ended;
 });

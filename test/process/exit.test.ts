@@ -45,8 +45,10 @@ function received(): number[] {
 jest.setTimeout(60_000);
 
 describe('at the end of the process, with the event loop as worker', () => {
+  const options = { worker: 'event-loop' } as const;
+
   it('a natural end loses nothing, where the stock processor loses all (W8)', async () => {
-    expect(await start({ url: server.url, records: 1000, end: 'natural' }).ended).toMatchObject({ code: 0, stderr: '' });
+    expect(await start({ url: server.url, records: 1000, end: 'natural', options }).ended).toMatchObject({ code: 0, stderr: '' });
     expect(received()).toEqual(range(0, 1000));
 
     server.requests.length = 0;
@@ -57,7 +59,7 @@ describe('at the end of the process, with the event loop as worker', () => {
   it('a natural end with a backend that is down makes one attempt, ends and says what was lost', async () => {
     server.script(reset);
     const { url } = server;
-    const { code, stderr } = await start({ url, records: 10, end: 'natural' }).ended;
+    const { code, stderr } = await start({ url, records: 10, end: 'natural', options }).ended;
     expect(code).toBe(0);
     expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
     expect(server.requests).toHaveLength(1);
@@ -65,7 +67,7 @@ describe('at the end of the process, with the event loop as worker', () => {
 
   it('a natural end with a backend that never answers is held until exitTimeoutMillis have passed without progress', async () => {
     server.script(hang);
-    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { exitTimeoutMillis: 100 } }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { ...options, exitTimeoutMillis: 100 } }).ended;
     expect(code).toBe(0);
     expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
     expect(server.requests).toHaveLength(1);
@@ -73,45 +75,45 @@ describe('at the end of the process, with the event loop as worker', () => {
 
   it('a natural end during a back-off makes one more attempt at once', async () => {
     server.script(status(503), ok);
-    const { stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { scheduledDelayMillis: 1, retry: { initialDelayMillis: 100_000_000, maxDelayMillis: 100_000_000, maxElapsedTimeMillis: 1_000_000_000 } } }).ended;
+    const { stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { ...options, scheduledDelayMillis: 1, retry: { initialDelayMillis: 100_000_000, maxDelayMillis: 100_000_000, maxElapsedTimeMillis: 1_000_000_000 } } }).ended;
     expect(server.requests).toHaveLength(2);
     expect(stderr).not.toContain('lost');
   });
 
   it('comes, although the application logs in each beforeExit', async () => {
-    const { code } = await start({ url: server.url, records: 5, end: 'log-in-beforeExit' }).ended;
+    const { code } = await start({ url: server.url, records: 5, end: 'log-in-beforeExit', options }).ended;
     expect(code).toBe(0);
     expect(received().slice(0, 6)).toEqual(range(0, 6));
   });
 
   it('process.exit() loses the queue of the event-loop worker, and says so', async () => {
-    const { code, stderr } = await start({ url: server.url, records: 100, end: 'exit' }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 100, end: 'exit', options }).ended;
     expect(code).toBe(0);
     expect(received()).toHaveLength(0);
     expect(stderr).toContain('lost in all: 100 shutdown_timeout in lane otlp');
   });
 
   it('SIGTERM loses nothing where the application shuts its provider down', async () => {
-    const { child, ended } = start({ url: server.url, records: 1000, end: 'sigterm' });
+    const { child, ended } = start({ url: server.url, records: 1000, end: 'sigterm', options });
     child.once('message', () => child.kill('SIGTERM'));
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
     expect(received()).toEqual(range(0, 1000));
   });
 
   it('exitTimeoutMillis 0 leaves the end alone', async () => {
-    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { exitTimeoutMillis: 0 } }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { ...options, exitTimeoutMillis: 0 } }).ended;
     expect({ code, stderr, received: received() }).toEqual({ code: 0, stderr: '', received: [] });
   });
 
   it.each(['flush', 'shutdown'] as const)('nothing of the package holds the process after a %s', async (end) => {
-    const { code, stderr } = await start({ url: server.url, records: 10, end }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 10, end, options }).ended;
     expect(code).toBe(0);
     expect(stderr).toBe(end === 'flush' ? 'flushed\n' : '');
     expect(received()).toEqual(range(0, 10));
   });
 
   it('a process that logs nothing is not held', async () => {
-    expect(await start({ url: server.url, records: 0, end: 'natural' }).ended).toEqual({ code: 0, stderr: '' });
+    expect(await start({ url: server.url, records: 0, end: 'natural', options }).ended).toEqual({ code: 0, stderr: '' });
     expect(server.requests).toHaveLength(0);
   });
 });

@@ -83,21 +83,27 @@ function preload(code: string): Record<string, string> {
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((total, count) => total + count, 0);
 
 describe('npm run load', () => {
+  // Without --worker the thread.
   it.each([
-    ['null', 'drop'],
-    ['otlp', 'block'],
-    ['loki', 'sample'],
-    ['stdout', 'drop-oldest'],
-    ['file', 'priority'],
-  ])('delivers every record of a small load: exporter %s, strategy %s', async (exporter, strategy) => {
-    const { code, stdout, stderr, runs } = await loadAsJson([...SMALL, '--exporter', exporter, '--strategy', strategy, '--latency', '5']);
+    ['null', 'drop', undefined],
+    ['otlp', 'block', undefined],
+    ['loki', 'sample', undefined],
+    ['stdout', 'drop-oldest', undefined],
+    ['file', 'priority', undefined],
+    ['null', 'drop', 'event-loop'],
+    ['otlp', 'block', 'event-loop'],
+    ['loki', 'sample', 'event-loop'],
+    ['stdout', 'drop-oldest', 'event-loop'],
+    ['file', 'priority', 'event-loop'],
+  ])('delivers every record of a small load: exporter %s, strategy %s, worker %s', async (exporter, strategy, worker) => {
+    const { code, stdout, stderr, runs } = await loadAsJson([...SMALL, '--exporter', exporter, '--strategy', strategy, '--latency', '5', ...(worker === undefined ? [] : ['--worker', worker])]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(FOUR_LINES.exec(stdout)?.slice(1)).toEqual(['400', '400', '0']);
     expect(stdout).not.toContain('LOST');
     expect(runs).toHaveLength(1);
     expect(runs[0]).toMatchObject({
       ...{ name: 'queue', attempted: 400, enqueued: 400, dropped: 0, droppedByReason: {}, delivered: 400, received: 400, duplicates: 0, outOfOrder: 0 },
-      ...{ conserved: true, options: { concurrency: 2, rate: 200, duration: 1, burst: null, strategy, exporter, latency: 5, maxsize: null, worker: 'event-loop' } },
+      ...{ conserved: true, options: { concurrency: 2, rate: 200, duration: 1, burst: null, strategy, exporter, latency: 5, maxsize: null, worker: worker ?? 'thread' } },
     });
     // 199 intervals of 5 ms lie between the first record of the second task and its last.
     expect(runs[0]!.seconds).toBeGreaterThan(0.99);
@@ -110,8 +116,8 @@ describe('npm run load', () => {
     ['sample', { [QUEUE_FULL]: expect.any(Number) as number, sampled: expect.any(Number) as number }],
     ['priority', { [QUEUE_FULL]: 4920 }],
     ['block', {}],
-  ])('says what a burst costs with strategy %s', async (strategy, reasons) => {
-    const { code, stdout, stderr, runs } = await loadAsJson(['--burst', '5000', '--maxsize', '100', '--strategy', strategy]);
+  ])('says what a burst costs with strategy %s on the event loop', async (strategy, reasons) => {
+    const { code, stdout, stderr, runs } = await loadAsJson(['--burst', '5000', '--maxsize', '100', '--strategy', strategy, '--worker', 'event-loop']);
     const run = runs[0]!;
     expect(code).toBe(0);
     expect(run.droppedByReason).toEqual(reasons);
@@ -123,7 +129,7 @@ describe('npm run load', () => {
   });
 
   it('compares with the stock and a no-op processor in interleaved runs, a column for each', async () => {
-    const { code, stdout, runs } = await loadAsJson(['--burst=5000', '--compare', '--repeat=2']);
+    const { code, stdout, runs } = await loadAsJson(['--burst=5000', '--compare', '--repeat=2', '--worker=event-loop']);
     expect(code).toBe(0);
     expect(runs.map((run) => run.name)).toEqual(['queue', 'stock', 'noop', 'queue', 'stock', 'noop']);
     for (const run of runs) {
@@ -135,6 +141,14 @@ describe('npm run load', () => {
     expect(stdout).toMatch(/^received +4,096 +5,120 +- +0\.80x$/m);
     expect(stdout).toMatch(/^emit mean( +[\d.,]+ µs){3}( +[\d.]+x){2}$/m);
     expect(stdout).toMatch(/^ {2}above no-op, process /m);
+  });
+
+  it('delivers a burst whole with a thread, where the stock processor keeps 2,560', async () => {
+    const { code, stdout, runs } = await loadAsJson(['--burst=20000', '--compare']);
+    expect(code).toBe(0);
+    expect(runs.map(({ name, received, options: { worker } }) => [name, received, worker])).toEqual([['queue', 20_000, 'thread'], ['stock', 2560, null], ['noop', 0, null]]);
+    expect(runs[0]).toMatchObject({ dropped: 0, duplicates: 0, outOfOrder: 0, conserved: true });
+    expect(stdout).toContain('worker thread');
   });
 
   it('reads its options from the environment, and shows nothing of an OpenTelemetry set-up it finds there', async () => {

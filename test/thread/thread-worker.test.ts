@@ -39,7 +39,7 @@ afterEach(async () => {
 
 jest.setTimeout(30_000);
 
-const makeRig = (options: Partial<QueueLogRecordProcessorOptions> = {}): Rig => makePlainRig({ exporter: otlp({ url: server.url }), worker: 'thread', ...options } as QueueLogRecordProcessorOptions);
+const makeRig = (options: Partial<QueueLogRecordProcessorOptions> = {}): Rig => makePlainRig({ exporter: otlp({ url: server.url }), ...options } as QueueLogRecordProcessorOptions);
 
 const records = () => server.requests.flatMap((request) => decodeLogsRequest(request.body).resourceLogs);
 const seqs = (): number[] =>
@@ -89,7 +89,7 @@ describe('a worker thread', () => {
   it('sends each record as it was at emit, with the resource as it has settled', async () => {
     let settle: (value: string) => void = () => undefined;
     const resource = resourceFromAttributes({ 'service.name': 'shop', 'host.id': new Promise<string>((resolve) => (settle = resolve)) });
-    const processor = new QueueLogRecordProcessor({ exporter: otlp({ url: server.url }), worker: 'thread', scheduledDelayMillis: 10 });
+    const processor = new QueueLogRecordProcessor({ exporter: otlp({ url: server.url }), scheduledDelayMillis: 10 });
     const provider = new LoggerProvider({ resource, processors: [processor] });
     const body = { user: 'Ada' };
     provider.getLogger('test').emit({ body, attributes: { seq: 1 } });

@@ -90,9 +90,19 @@ describe('summary', () => {
     expect(lines.find((line) => line.startsWith('received per second'))).toMatch(/ 20,000 +20,000 +- +1\.00x$/);
   });
 
-  it('has no ratio where the difference is noise, nor where Node measures no threads', () => {
-    const noise = text(run('queue', 9), run('stock', 30), run('noop', 10)).split('\n');
-    expect(noise.find((line) => line.includes('above no-op, main thread'))).toMatch(/n\/a$/);
+  it('leaves rounds out whose divisor is noise, and counts a queue that costs less than the no-op processor as it is', () => {
+    const ratioOf = (...rounds: [queue: number, stock: number, noop: number][]): string | undefined =>
+      /(\S+)$/.exec(text(...rounds.flatMap(([queue, stock, noop]) => [run('queue', queue), run('stock', stock), run('noop', noop)])).split('\n').find((line) => line.includes('above no-op, main thread')) ?? '')?.[1];
+    // -1/20
+    expect(ratioOf([9, 30, 10])).toBe('-0.05x');
+    // -1/20, 4/20, 8/20
+    expect(ratioOf([9, 30, 10], [14, 30, 10], [18, 30, 10])).toBe('0.20x');
+    // Nothing, 4/20, 8/20
+    expect(ratioOf([14, 9, 10], [14, 30, 10], [18, 30, 10])).toBe('0.30x');
+    expect(ratioOf([14, 10, 10], [14, 9, 10])).toBe('n/a');
+  });
+
+  it('has no ratio where Node measures no threads', () => {
     const withoutThreads = (each: RunResult): RunResult => ({ ...each, cpuMicrosPerRecord: { ...each.cpuMicrosPerRecord, mainThread: null } });
     const old = text(withoutThreads(run('queue', 9)), withoutThreads(run('stock', 30)), withoutThreads(run('noop', 10)));
     expect(old).toMatch(/CPU per record: main thread n\/a {2}process 11 µs/);
