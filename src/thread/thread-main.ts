@@ -6,6 +6,7 @@ import { LaneGroup, type Undelivered } from '../lane/lane-group';
 import { SharedQueueConsumer } from '../queue/shared-queue-consumer';
 import { FrameReader } from './frame-reader';
 import { Pump } from './pump';
+import { writeOutputDirectly } from './thread-console';
 import { SharedStats } from './shared-stats';
 import { StringTableReader } from './string-table-reader';
 import type { ThreadCommand, ThreadData, ThreadMessage } from './thread-protocol';
@@ -27,7 +28,7 @@ class ThreadMain {
     this.#stats = new SharedStats(data.stats);
     this.#consumer = new SharedQueueConsumer(data.queue);
     const table = new StringTableReader(data.table);
-    const lanes = data.lanes.map((lane) => ({ ...lane, exporter: createExporter(lane.exporter) }));
+    const lanes = data.lanes.map((lane) => ({ ...lane, exporter: createExporter(lane.exporter, 'thread') }));
     this.#lanes = new LaneGroup(lanes, new ExportScope(), {
       onLoss: () => this.#publishSoon(),
       onRoom: () => {
@@ -115,5 +116,6 @@ class ThreadMain {
 }
 
 if (!isMainThread && (workerData as Partial<ThreadData> | null)?.isOtelLogQueue === true) {
+  writeOutputDirectly();
   new ThreadMain(workerData as ThreadData);
 }

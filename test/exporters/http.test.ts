@@ -366,9 +366,9 @@ test('headers that Node refuses make a failure that is not retried', async () =>
   expect(error).toMatchObject({ retryable: false, message: `POST ${server.url}/v1/logs failed: ERR_INVALID_CHAR` });
 });
 
-test('gzipBody compresses', async () => {
+test.each(['event-loop', 'thread'] as const)('gzipBody compresses (%s)', async (place) => {
   const text = Buffer.from('word '.repeat(1000));
-  const compressed = await gzipBody(text);
+  const compressed = await gzipBody(text, place);
   expect(compressed.length).toBeLessThan(200);
   expect(gunzipSync(compressed)).toEqual(text);
 });

@@ -175,6 +175,8 @@ describe('at the end of the process, with a thread', () => {
     expect(code).toBe(0);
     // Another one if the thread had already found out by itself.
     expect(server.requests.length).toBeLessThanOrEqual(2);
+    // What the thread has said by diag while the main thread was blocked.
+    expect(stderr).toContain('lane otlp cannot deliver and tries again');
     expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
   });
 
