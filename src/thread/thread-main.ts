@@ -40,7 +40,7 @@ class ThreadMain {
         this.#publishSoon();
       },
     });
-    this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.#lanes, () => this.#publish());
+    this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.#lanes, data.lanes.map((lane) => lane.options), () => this.#publish());
     // Referenced, since a pending `Atomics.waitAsync` does not keep the loop of this thread alive.
     port.on('message', (command: ThreadCommand) => void this.#obey(command));
     void this.#pump.run(Math.min(...data.lanes.map((lane) => Math.max(lane.options.scheduledDelayMillis, 10))));
