@@ -5,7 +5,8 @@ import { VERSION } from '../version';
 import { BuiltInExporter, type ExportOutcome } from './built-in-exporter';
 import type { ExecutionPlace } from './execution-place';
 import { ExportError } from './export-error';
-import { gzipBody, HttpPoster } from './http';
+import { gzipBody } from './gzip';
+import { HttpPoster } from './http';
 import { headerSecrets } from './http-options';
 import { LokiMapping } from './loki-mapping';
 import { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
@@ -58,6 +59,9 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
     this.#headers = { 'content-type': 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
     this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
+    if (place === 'thread') {
+      this.#poster.openAhead();
+    }
   }
 
   sizeOf(record: LogRecord): number {

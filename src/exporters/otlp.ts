@@ -13,7 +13,8 @@ import { BuiltInExporter } from './built-in-exporter';
 import type { ExportOutcome } from './built-in-exporter';
 import type { ExecutionPlace } from './execution-place';
 import { ExportError } from './export-error';
-import { gzipBody, HttpPoster, retryAfterMillis } from './http';
+import { gzipBody } from './gzip';
+import { HttpPoster, retryAfterMillis } from './http';
 import type { HttpResponse } from './http';
 import { headerSecrets } from './http-options';
 import { resolveOtlpOptions } from './otlp-options';
@@ -83,6 +84,9 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
       'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
       ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),
     };
+    if (place === 'thread') {
+      this.#poster.openAhead();
+    }
   }
 
   sizeOf(record: LogRecord): number {
