@@ -1,5 +1,6 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { CountingLogRecordExporter, type CountingExporterOptions } from './counting';
+import type { ExecutionPlace } from './execution-place';
 import { FileLogRecordExporter, type FileExporterOptions } from './file';
 import { LokiLogRecordExporter, type LokiExporterOptions } from './loki';
 import { nameOfModuleExporter, type ResolvedModuleExporter } from './module-description';
@@ -35,12 +36,12 @@ export function nameOfDescription(description: ExporterDescription): string {
 }
 
 /** @throws TypeError or RangeError if an option makes no sense */
-export function createExporter(description: ExporterDescription): LogRecordExporter {
+export function createExporter(description: ExporterDescription, place: ExecutionPlace = 'event-loop'): LogRecordExporter {
   switch (description.type) {
     case 'otlp':
-      return new OtlpLogRecordExporter(description.options, NO_ENVIRONMENT);
+      return new OtlpLogRecordExporter(description.options, NO_ENVIRONMENT, place);
     case 'loki':
-      return new LokiLogRecordExporter(description.options, NO_ENVIRONMENT);
+      return new LokiLogRecordExporter(description.options, NO_ENVIRONMENT, place);
     case 'stdout':
       return new StdoutLogRecordExporter(description.options);
     case 'file':

@@ -1,12 +1,14 @@
+import { diag } from '@opentelemetry/api';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { BackendText } from './backend-text';
 import { ExportError } from './export-error';
 import { querySecrets } from './http-options';
+import { collect, type HttpResponse } from './http-response';
+
+export type { HttpResponse } from './http-response';
 
 export interface HttpPosterOptions {
   /** A URL that `checkHttpUrl` has returned. */
@@ -19,28 +21,11 @@ export interface HttpPosterOptions {
   readonly secrets: readonly string[];
 }
 
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** At most 4 MiB. */
-  readonly body: Buffer;
-}
-
-// OTLP specification, "OTLP/HTTP Response": a client must bound what it reads; a larger answer is a failure that is not retried.
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
-
 // A lane has one export at a time; the stock processor can have more after a time-out of its own.
 const MAX_SOCKETS = 4;
 
 // setTimeout turns anything larger into 1 ms.
 const MAX_DELAY_MILLIS = 2 ** 31 - 1;
-
-const gzipAsync = promisify(gzip);
-
-/** Gzip at level 1: of all levels the most bytes saved per CPU time on log batches, and off the event loop. */
-export async function gzipBody(body: Uint8Array): Promise<Buffer> {
-  return gzipAsync(body, { level: 1 });
-}
 
 /** `Retry-After` (RFC 9110 10.2.3: seconds or an HTTP date) in milliseconds from now, or undefined if there is none that can be read. */
 export function retryAfterMillis(value: string | undefined, nowMillis: number): number | undefined {
@@ -64,6 +49,8 @@ export class HttpPoster {
   // What Node would derive from the URL and the fixed headers at every request.
   readonly #requestOptions: RequestOptions;
   readonly #backendText: BackendText;
+  /** The request that has a connection and has not been sent. */
+  #opened: ClientRequest | undefined = undefined;
   #closed = false;
 
   constructor(options: HttpPosterOptions) {
@@ -82,9 +69,42 @@ export class HttpPoster {
     return this.#backendText.firstWords(body);
   }
 
+  /**
+   * Looks the host up and connects now, for the first request: `dns.lookup` waits in the thread pool of the process, and must not be on the way of its exit.
+   * The backend sees a connection and no request. If it cannot be reached, or closes the connection, nothing happens: the first request connects again.
+   */
+  openAhead(): void {
+    let request: ClientRequest;
+    try {
+      request = this.#newRequest();
+    } catch (error) {
+      diag.debug(`otel-log-queue: no connection to ${this.shownUrl} ahead of the first request: ${problemOf(error)}`);
+      return;
+    }
+    this.#opened = request;
+    const forget = (): void => {
+      if (this.#opened === request) {
+        this.#opened = undefined;
+        request.destroy();
+      }
+    };
+    // Stays for good, like that of a request that is sent.
+    request.on('error', (error) => {
+      if (this.#opened === request) {
+        diag.debug(`otel-log-queue: no connection to ${this.shownUrl} ahead of the first request: ${problemOf(error)}`);
+      }
+      forget();
+    });
+    request.on('close', forget);
+    // A server that is tired of waiting may say so (408).
+    request.once('response', forget);
+  }
+
   /** Lets go of the sockets. Later requests fail. */
   close(): void {
     this.#closed = true;
+    this.#opened?.destroy();
+    this.#opened = undefined;
     this.#agent.destroy();
   }
 
@@ -118,7 +138,9 @@ export class HttpPoster {
       const onAbort = (): void => fail('aborted');
 
       const send = (isRepeat: boolean): void => {
-        const request = this.#newRequest(body, headers);
+        const opened = this.#opened;
+        this.#opened = undefined;
+        const request = opened ?? this.#newRequest();
         current = request;
         let hasAnswer = false;
         // Stays for good: a request that was destroyed may still report an error, which without a listener is an uncaught exception.
@@ -127,7 +149,7 @@ export class HttpPoster {
           if (settled || hasAnswer || request !== current) {
             return;
           }
-          if (!isRepeat && request.reusedSocket && isConnectionLoss(error)) {
+          if (!isRepeat && (request.reusedSocket || request === opened) && isConnectionLoss(error)) {
             // The server had closed the idle connection. The other idle ones are as old.
             this.#destroyIdleSockets();
             attempt(true);
@@ -154,6 +176,10 @@ export class HttpPoster {
           };
           collect(response, onComplete, fail);
         });
+        for (const [name, value] of Object.entries(headers)) {
+          request.setHeader(name, value);
+        }
+        request.setHeader('content-length', body.byteLength);
         request.end(body);
       };
       const attempt = (isRepeat: boolean): void => {
@@ -180,8 +206,9 @@ export class HttpPoster {
     });
   }
 
-  #newRequest(body: Uint8Array, headers: Readonly<Record<string, string>>): ClientRequest {
-    return this.#request({ ...this.#requestOptions, headers: { ...this.#options.headers, ...headers, 'content-length': body.byteLength } });
+  /** Nothing is sent before its end. */
+  #newRequest(): ClientRequest {
+    return this.#request({ ...this.#requestOptions, headers: this.#options.headers });
   }
 
   #destroyIdleSockets(): void {
@@ -191,30 +218,6 @@ export class HttpPoster {
       }
     }
   }
-}
-
-function collect(
-  response: IncomingMessage,
-  onComplete: (answer: HttpResponse) => void,
-  onFailure: (problem: string, retryable?: boolean, status?: number) => void,
-): void {
-  const status = response.statusCode ?? 0;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  response.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > MAX_RESPONSE_BYTES) {
-      chunks.length = 0;
-      onFailure(`the answer (status ${status}) is larger than ${MAX_RESPONSE_BYTES} bytes`, false, status);
-    } else {
-      chunks.push(chunk);
-    }
-  });
-  // Node reports a cut answer as an error, not as an end.
-  const onCut = (): void => onFailure(`the answer (status ${status}) was cut`);
-  response.on('end', () => onComplete({ status, headers: response.headers, body: Buffer.concat(chunks, size) }));
-  response.on('error', onCut);
-  response.on('close', onCut);
 }
 
 function isConnectionLoss(error: NodeJS.ErrnoException): boolean {

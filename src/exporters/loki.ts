@@ -3,8 +3,10 @@ import type { Environment } from '../environment';
 import type { LogRecord } from '../record';
 import { VERSION } from '../version';
 import { BuiltInExporter, type ExportOutcome } from './built-in-exporter';
+import type { ExecutionPlace } from './execution-place';
 import { ExportError } from './export-error';
-import { gzipBody, HttpPoster } from './http';
+import { gzipBody } from './gzip';
+import { HttpPoster } from './http';
 import { headerSecrets } from './http-options';
 import { LokiMapping } from './loki-mapping';
 import { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
@@ -36,14 +38,19 @@ export function loki(options?: LokiExporterOptions): LokiExporterDescription {
 export class LokiLogRecordExporter extends BuiltInExporter {
   readonly maxBatchBytes = 1024 * 1024;
   readonly #compress: boolean;
+  readonly #place: ExecutionPlace;
   readonly #poster: HttpPoster;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #mapping: LokiMapping;
   readonly #reportedCuts = new Set<string>();
 
-  /** @throws TypeError or RangeError for a wrong option */
-  constructor(options?: LokiExporterOptions, environment: Environment = process.env) {
+  /**
+   * @param place where it runs; nothing but the worker thread of this package gives another one
+   * @throws TypeError or RangeError for a wrong option
+   */
+  constructor(options?: LokiExporterOptions, environment: Environment = process.env, place: ExecutionPlace = 'event-loop') {
     super();
+    this.#place = place;
     const resolved = resolveLokiOptions(options, environment);
     const { url, headers, timeoutMillis } = resolved;
     // The tenant is no credential, and Loki's messages are about it.
@@ -52,6 +59,9 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
     this.#headers = { 'content-type': 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
     this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
+    if (place === 'thread') {
+      this.#poster.openAhead();
+    }
   }
 
   sizeOf(record: LogRecord): number {
@@ -74,7 +84,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
       let rejected = 0;
       let message = 'the records have no valid form';
       for (const body of push.finish()) {
-        const response = await this.#poster.post(this.#compress ? await gzipBody(body.json) : body.json, this.#headers, signal);
+        const response = await this.#poster.post(this.#compress ? await gzipBody(body.json, this.#place) : body.json, this.#headers, signal);
         const judged = judgePush(response, body.records, body.streams, this.#poster);
         rejected += judged.rejected;
         message = judged.words || message;

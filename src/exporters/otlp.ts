@@ -11,8 +11,10 @@ import type { LogRecord } from '../record';
 import { VERSION } from '../version';
 import { BuiltInExporter } from './built-in-exporter';
 import type { ExportOutcome } from './built-in-exporter';
+import type { ExecutionPlace } from './execution-place';
 import { ExportError } from './export-error';
-import { gzipBody, HttpPoster, retryAfterMillis } from './http';
+import { gzipBody } from './gzip';
+import { HttpPoster, retryAfterMillis } from './http';
 import type { HttpResponse } from './http';
 import { headerSecrets } from './http-options';
 import { resolveOtlpOptions } from './otlp-options';
@@ -55,15 +57,20 @@ interface Encoder {
 export class OtlpLogRecordExporter extends BuiltInExporter {
   readonly maxBatchBytes = 4 * 1024 * 1024;
   readonly #options: ResolvedOtlpOptions;
+  readonly #place: ExecutionPlace;
   readonly #poster: HttpPoster;
   readonly #headers: Readonly<Record<string, string>>;
   // Kept for its grown buffer and its cached keys. Absent while an export uses it; an export that overlaps gets one of its own.
   #idleEncoder: Encoder | undefined;
   #lastWarningMillis = -Infinity;
 
-  /** @throws TypeError or RangeError for a wrong option */
-  constructor(options?: OtlpExporterOptions, environment: Environment = process.env) {
+  /**
+   * @param place where it runs; nothing but the worker thread of this package gives another one
+   * @throws TypeError or RangeError for a wrong option
+   */
+  constructor(options?: OtlpExporterOptions, environment: Environment = process.env, place: ExecutionPlace = 'event-loop') {
     super();
+    this.#place = place;
     this.#options = resolveOtlpOptions(options, environment);
     const { url, headers, timeoutMillis, userAgent, protocol, compression } = this.#options;
     const ownUserAgent = `otel-log-queue/${VERSION}`;
@@ -77,6 +84,9 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
       'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
       ...(compression === 'gzip' && { 'content-encoding': 'gzip' }),
     };
+    if (place === 'thread') {
+      this.#poster.openAhead();
+    }
   }
 
   sizeOf(record: LogRecord): number {
@@ -106,7 +116,7 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
       if (requestBytes > MAX_REQUEST_BYTES) {
         throw new ExportError(`a request of ${requestBytes} bytes is not sent: the limit is ${MAX_REQUEST_BYTES}`, { retryable: false, reason: 'too_large' });
       }
-      const response = await this.#poster.post(this.#options.compression === 'gzip' ? await gzipBody(body) : body, this.#headers, signal);
+      const response = await this.#poster.post(this.#options.compression === 'gzip' ? await gzipBody(body, this.#place) : body, this.#headers, signal);
       return this.#judge(response, sent, invalid);
     } catch (error) {
       throw error === signal.reason && !(error instanceof ExportError) ? new ExportError('aborted', { retryable: true }) : error;

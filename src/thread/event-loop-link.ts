@@ -24,7 +24,7 @@ export class EventLoopLink implements DrainLink {
   /** @throws TypeError or RangeError if an exporter cannot be made */
   constructor(data: RingData, options: EventLoopLinkOptions, onLoss: (lane: string, lastFailure: string | undefined) => void) {
     this.#options = options;
-    this.#drain = new RingDrain(data, { onChange: () => undefined, onLoss });
+    this.#drain = new RingDrain(data, 'event-loop', { onChange: () => undefined, onLoss });
     this.#drain.start();
   }
 

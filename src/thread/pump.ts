@@ -1,19 +1,16 @@
-import { performance } from 'node:perf_hooks';
-import type { Lane } from '../lane/lane';
 import type { LaneGroup } from '../lane/lane-group';
+import type { ResolvedLaneOptions } from '../lane/lane-options';
 import type { SharedQueueConsumer } from '../queue/shared-queue-consumer';
 import type { LogRecord } from '../record';
 import { estimateRecordBytes } from '../record-size';
 import type { FrameReader } from './frame-reader';
+import { LanePatience } from './lane-patience';
 import type { StringTableReader } from './string-table-reader';
-
-// A lane that is full and has settled nothing for so long does not hold the others back any more, whatever it says of itself.
-const NO_PROGRESS_MILLIS = 1000;
 
 /**
  * Takes frames off the ring, reads them and offers the records to the lanes.
  *
- * A full lane that delivers makes it wait: the ring is there to hold a burst. A full lane that fails does not; its own policy decides then.
+ * A full lane that delivers makes it wait: the ring is there to hold a burst. A full lane that fails does not, and its own policy decides: `LanePatience` has the rules.
  */
 export class Pump {
   readonly #consumer: SharedQueueConsumer;
@@ -21,8 +18,7 @@ export class Pump {
   readonly #table: StringTableReader;
   readonly #lanes: LaneGroup;
   readonly #onProgress: () => void;
-  /** Lanes that were waited for in vain, with what they had settled then. */
-  readonly #stalledAt = new Map<Lane, number>();
+  readonly #patience: readonly LanePatience[];
   #offered = 0;
   #unreadable = 0;
   #draining: Promise<void> | undefined = undefined;
@@ -30,12 +26,23 @@ export class Pump {
   #isInHurry = false;
   #isStopped = false;
 
-  /** @param onProgress called whenever `offered` has grown */
-  constructor(consumer: SharedQueueConsumer, reader: FrameReader, table: StringTableReader, lanes: LaneGroup, onProgress: () => void) {
+  /**
+   * @param options of the lanes, in their order
+   * @param onProgress called whenever `offered` has grown
+   */
+  constructor(
+    consumer: SharedQueueConsumer,
+    reader: FrameReader,
+    table: StringTableReader,
+    lanes: LaneGroup,
+    options: readonly ResolvedLaneOptions[],
+    onProgress: () => void,
+  ) {
     this.#consumer = consumer;
     this.#reader = reader;
     this.#table = table;
     this.#lanes = lanes;
+    this.#patience = lanes.lanes.map((lane, index) => new LanePatience(lane, options[index] as ResolvedLaneOptions));
     this.#onProgress = onProgress;
   }
 
@@ -54,7 +61,7 @@ export class Pump {
     this.#signalRoom?.();
   }
 
-  /** The end is near: a lane that cannot deliver now is not waited for at all. */
+  /** The end is near: a lane that cannot deliver now is not waited for, whatever its policy. */
   hurry(): void {
     this.#isInHurry = true;
     this.noteRoom();
@@ -139,35 +146,22 @@ export class Pump {
   async #offerWhenThereIsRoom(record: LogRecord, size: number): Promise<void> {
     this.#onProgress();
     for (let lane = this.#fullLane(record, size); lane !== undefined && !this.#isStopped; lane = this.#fullLane(record, size)) {
-      await this.#roomIn(lane, size);
+      lane.begin();
+      for (let left = lane.leftMillis(size, this.#isInHurry); left > 0 && !this.#isStopped; left = lane.leftMillis(size, this.#isInHurry)) {
+        await this.#room(left);
+      }
     }
     this.#offer(record, size);
   }
 
   /** A lane that is full and worth waiting for. */
-  #fullLane(record: LogRecord, size: number): Lane | undefined {
-    for (const lane of this.#lanes.lanes) {
-      if (!lane.fits(size) && lane.wants(record.severityNumber) && !lane.isFailing && !this.#isInHurry && this.#stalledAt.get(lane) !== lane.settledBatches) {
+  #fullLane(record: LogRecord, size: number): LanePatience | undefined {
+    for (const lane of this.#patience) {
+      if (lane.isNeeded(size, record.severityNumber, this.#isInHurry)) {
         return lane;
       }
     }
     return undefined;
-  }
-
-  /** Waits until the lane has room or fails, or nothing has moved in it for too long: then it is not waited for again before it moves. */
-  async #roomIn(lane: Lane, size: number): Promise<void> {
-    let settled = lane.settledBatches;
-    let since = performance.now();
-    while (!lane.fits(size) && !lane.isFailing && !this.#isInHurry && !this.#isStopped) {
-      await this.#room(NO_PROGRESS_MILLIS);
-      if (lane.settledBatches !== settled) {
-        settled = lane.settledBatches;
-        since = performance.now();
-      } else if (performance.now() - since >= NO_PROGRESS_MILLIS) {
-        this.#stalledAt.set(lane, settled);
-        return;
-      }
-    }
   }
 
   #room(timeoutMillis: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { createExporter } from '../exporters/description';
+import type { ExecutionPlace } from '../exporters/execution-place';
 import { ExportScope } from '../lane/export-scope';
 import { LaneGroup, type Undelivered } from '../lane/lane-group';
 import { SharedQueueConsumer } from '../queue/shared-queue-consumer';
@@ -26,17 +27,17 @@ export class RingDrain {
   #turnIsSet = false;
 
   /** @throws TypeError or RangeError if an exporter cannot be made */
-  constructor(data: RingData, observer: RingDrainObserver) {
+  constructor(data: RingData, place: ExecutionPlace, observer: RingDrainObserver) {
     this.#observer = observer;
     this.#consumer = new SharedQueueConsumer(data.queue);
     const table = new StringTableReader(data.table);
-    const lanes = data.lanes.map((lane) => ({ ...lane, exporter: createExporter(lane.exporter) }));
+    const lanes = data.lanes.map((lane) => ({ ...lane, exporter: createExporter(lane.exporter, place) }));
     const noteChange = (): void => {
       this.#pump.noteRoom();
       this.#publishSoon();
     };
     this.lanes = new LaneGroup(lanes, this.scope, { onLoss: () => this.#publishSoon(), onRoom: noteChange, onStateChange: noteChange });
-    this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.lanes, () => this.#publish());
+    this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.lanes, data.lanes.map(({ options }) => options), () => this.#publish());
     this.#intervalMillis = Math.min(...data.lanes.map(({ options }) => Math.max(options.scheduledDelayMillis, 10)));
   }
 

@@ -2,6 +2,7 @@ import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import { isMainThread, workerData, type MessagePort } from 'node:worker_threads';
 import { VERSION } from '../version';
 import { RingDrain } from './ring-drain';
+import { writeOutputDirectly } from './thread-console';
 import { SharedStats } from './shared-stats';
 import { isOwnThreadData, type ThreadCommand, type ThreadData, type ThreadMessage } from './thread-protocol';
 
@@ -18,7 +19,7 @@ class ThreadMain {
     // Before any exporter is made: one that ends this thread would end the event loop's, too, and is no reason to try that.
     this.#stats.markReady();
     diag.setLogger(this.#diagLogger(), { logLevel: DiagLogLevel.DEBUG, suppressOverrideMessage: true });
-    this.#drain = new RingDrain(data, {
+    this.#drain = new RingDrain(data, 'thread', {
       onChange: () => {
         const { offered, unreadable, lanes } = this.#drain.figures;
         this.#stats.write(offered, unreadable, lanes);
@@ -58,5 +59,6 @@ if (!isMainThread && isOwnThreadData(workerData)) {
     // The layout of the shared memory may be another one. The main thread goes on to the next way to start.
     throw new Error(`this file is of otel-log-queue ${VERSION}, the application uses ${workerData.version}`);
   }
+  writeOutputDirectly();
   new ThreadMain(workerData);
 }

@@ -5,7 +5,8 @@ import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
 import { ExportError } from '../../src/exporters/export-error';
-import { gzipBody, HttpPoster, retryAfterMillis } from '../../src/exporters/http';
+import { gzipBody } from '../../src/exporters/gzip';
+import { HttpPoster, retryAfterMillis } from '../../src/exporters/http';
 import type { HttpPosterOptions } from '../../src/exporters/http';
 import * as faults from '../support/fault-server';
 import { FaultServer } from '../support/fault-server';
@@ -366,9 +367,74 @@ test('headers that Node refuses make a failure that is not retried', async () =>
   expect(error).toMatchObject({ retryable: false, message: `POST ${server.url}/v1/logs failed: ERR_INVALID_CHAR` });
 });
 
-test('gzipBody compresses', async () => {
+describe('a connection that is opened ahead', () => {
+  it('is there before the first request, which uses it, and shows the backend no request', async () => {
+    newPoster({ headers: { 'x-common': 'a' } }).openAhead();
+    await until(() => server.openSockets() === 1);
+    expect(server.requests).toHaveLength(0);
+    for (let count = 0; count < 2; count++) {
+      expect((await poster.post(body, { 'x-own': 'b' }, never)).status).toBe(200);
+    }
+    expect(server.connections).toBe(1);
+    expect(server.requests).toHaveLength(2);
+    for (const request of server.requests) {
+      expect(request.headers).toMatchObject({ 'x-common': 'a', 'x-own': 'b', 'content-length': String(body.length) });
+      expect(request.body).toEqual(body);
+    }
+  });
+
+  it('is forgotten when the server closes it: the first request makes another one', async () => {
+    newPoster().openAhead();
+    await until(() => server.openSockets() === 1);
+    server.closeConnections();
+    await until(() => server.openSockets() === 0);
+    expect((await poster.post(body, {}, never)).status).toBe(200);
+    expect(server.connections).toBe(2);
+  });
+
+  it('is replaced within the first request when the server closes it at that moment', async () => {
+    newPoster().openAhead();
+    await until(() => server.openSockets() === 1);
+    server.closeConnections();
+    // In the same turn: this side has not heard of it yet.
+    expect((await poster.post(body, {}, never)).status).toBe(200);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('is forgotten when the server answers although nothing was asked', async () => {
+    const tired = createServer((socket) => socket.end('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'));
+    await new Promise<void>((resolve) => tired.listen(0, '127.0.0.1', resolve));
+    const { port } = tired.address() as AddressInfo;
+    newPoster({ url: `http://127.0.0.1:${port}/` }).openAhead();
+    await new Promise((resolve) => tired.once('connection', (socket) => socket.once('close', resolve)));
+    await new Promise((resolve) => tired.close(resolve));
+    const revived = await FaultServer.startAt(port);
+    expect((await poster.post(body, {}, never)).status).toBe(200);
+    poster.close();
+    await revived.close();
+  });
+
+  it('cannot be had while the backend is down, which does not matter once it is up', async () => {
+    const { port } = server;
+    newPoster();
+    await server.close();
+    poster.openAhead();
+    await failureOf(poster.post(body, {}, never));
+    server = await FaultServer.startAt(port);
+    expect((await poster.post(body, {}, never)).status).toBe(200);
+  });
+
+  it('is closed with the poster', async () => {
+    newPoster().openAhead();
+    await until(() => server.openSockets() === 1);
+    poster.close();
+    await until(() => server.openSockets() === 0);
+  });
+});
+
+test.each(['event-loop', 'thread'] as const)('gzipBody compresses (%s)', async (place) => {
   const text = Buffer.from('word '.repeat(1000));
-  const compressed = await gzipBody(text);
+  const compressed = await gzipBody(text, place);
   expect(compressed.length).toBeLessThan(200);
   expect(gunzipSync(compressed)).toEqual(text);
 });

@@ -173,10 +173,15 @@ export class FaultServer {
   /** Ends every connection; resolves when all are closed. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.closeConnections();
+    await closed;
+  }
+
+  /** Ends every connection; the server goes on. */
+  closeConnections(): void {
     for (const socket of this.#sockets) {
       socket.destroy();
     }
-    await closed;
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {

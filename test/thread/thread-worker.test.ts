@@ -78,6 +78,16 @@ describe('a worker thread', () => {
     expect(processor.stats()).toMatchObject({ queued: 0, lanes: { otlp: { offered: 60, delivered: 0 } } });
   });
 
+  it('connects when it starts, and asks the backend for nothing before there is a record', async () => {
+    const { emit, provider } = makeRig();
+    await until(() => server.openSockets() === 1);
+    expect(server.requests).toHaveLength(0);
+    emit(0, 10);
+    await provider.forceFlush();
+    expect(seqs()).toEqual(range(0, 10));
+    expect(server.connections).toBe(1);
+  });
+
   it('takes a burst of 100,000 records in one loop while it is still starting', async () => {
     const { processor, provider, emit } = makeRig();
     emit(0, 100_000);
