@@ -27,7 +27,6 @@ export class Pump {
   #unreadable = 0;
   #draining: Promise<void> | undefined = undefined;
   #signalRoom: (() => void) | undefined = undefined;
-  #isInHurry = false;
   #isStopped = false;
 
   /** @param onProgress called whenever `offered` has grown */
@@ -52,12 +51,6 @@ export class Pump {
   /** There may be room in a lane that was full, or it may have begun to fail. */
   noteRoom(): void {
     this.#signalRoom?.();
-  }
-
-  /** The end is near: a lane that cannot deliver now is not waited for at all. */
-  hurry(): void {
-    this.#isInHurry = true;
-    this.noteRoom();
   }
 
   stop(): void {
@@ -147,7 +140,7 @@ export class Pump {
   /** A lane that is full and worth waiting for. */
   #fullLane(record: LogRecord, size: number): Lane | undefined {
     for (const lane of this.#lanes.lanes) {
-      if (!lane.fits(size) && lane.wants(record.severityNumber) && !lane.isFailing && !this.#isInHurry && this.#stalledAt.get(lane) !== lane.settledBatches) {
+      if (!lane.fits(size) && lane.wants(record.severityNumber) && !lane.isFailing && this.#stalledAt.get(lane) !== lane.settledBatches) {
         return lane;
       }
     }
@@ -158,7 +151,7 @@ export class Pump {
   async #roomIn(lane: Lane, size: number): Promise<void> {
     let settled = lane.settledBatches;
     let since = performance.now();
-    while (!lane.fits(size) && !lane.isFailing && !this.#isInHurry && !this.#isStopped) {
+    while (!lane.fits(size) && !lane.isFailing && !this.#isStopped) {
       await this.#room(NO_PROGRESS_MILLIS);
       if (lane.settledBatches !== settled) {
         settled = lane.settledBatches;

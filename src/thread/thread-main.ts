@@ -47,9 +47,6 @@ class ThreadMain {
 
   async #obey(command: ThreadCommand): Promise<void> {
     const end = Date.now() + command.timeoutMillis;
-    if (command.type !== 'flush') {
-      this.#pump.hurry();
-    }
     await this.#reach(command.target, command.timeoutMillis);
     const left = Math.max(0, end - Date.now());
     if (command.type === 'shutdown') {
