@@ -38,6 +38,8 @@ interface HttpScenario {
   readonly play: (rig: ScenarioRig, backend: HttpBackend) => Promise<void>;
 }
 
+const isPoison = (seq: number): boolean => seq % 1000 === 500;
+
 /** Batches that are sent one after the other, so that faults meet many of them. */
 async function emitInBatches(rig: ScenarioRig, batches: number, records: number): Promise<void> {
   for (let batch = 0; batch < batches; batch++) {
@@ -118,6 +120,24 @@ const httpScenarios: HttpScenario[] = [
     fault: 'reset',
     faultFor: (_, request) => (request % 2 === 0 ? reset : undefined),
     play: async (rig) => emitInBatches(rig, 6, 200),
+  },
+  {
+    fault: '400 for one record in 1,000',
+    dropped: { rejected: 3 },
+    faultFor: (sequences) => (sequences.some(isPoison) ? status(400) : undefined),
+    play: async (rig, backend) => {
+      rig.emit(3000);
+      await rig.settle();
+      expect(backend.taken.filter(isPoison)).toEqual([]);
+    },
+  },
+  {
+    fault: '413 above 100 records',
+    faultFor: (sequences) => (sequences.length > 100 ? status(413) : undefined),
+    play: async (rig) => {
+      rig.emit(1000);
+      await rig.settle();
+    },
   },
 ];
 
