@@ -1,10 +1,12 @@
 import { loki, otlp, type ExporterDescription } from '../src';
 import { captureDiag } from './support/capture-diag';
 import { expectSettled, totalOf } from './support/conservation';
-import { closeAfterResponse, cutBody, FaultServer, garbage, hang, oversize, redirect, reset, slowBody, status, type FaultStep, type RecordedRequest } from './support/fault-server';
-import { decodeLogsRequest } from './support/otlp-decode';
+import { after, closeAfterResponse, cutBody, FaultServer, garbage, hang, ok, oversize, partialSuccess, redirect, reset, slowBody, status, type FaultStep, type RecordedRequest } from './support/fault-server';
+import { lokiSequences, otlpSequences } from './support/received-sequences';
 import { range } from './support/records';
 import { endRigs, makeRig } from './support/sdk';
+import { selfSignedCertificate } from './support/self-signed-certificate';
+import { TcpProxy, type NetworkFault } from './support/tcp-proxy';
 import { until } from './support/until';
 
 interface Backend {
@@ -20,15 +22,12 @@ const backends: Record<string, Backend> = {
   otlp: {
     success: status(200),
     exporter: (url) => otlp({ url: `${url}/v1/logs`, timeoutMillis: 150, headers }),
-    seqsOf: ({ body }) =>
-      decodeLogsRequest(body)
-        .resourceLogs.flatMap((resource) => resource.scopeLogs.flatMap((scope) => scope.logRecords))
-        .map((record) => Number((record.attributes[0]?.value as { intValue: bigint }).intValue)),
+    seqsOf: otlpSequences,
   },
   loki: {
     success: status(204),
     exporter: (url) => loki({ url, timeoutMillis: 150, headers }),
-    seqsOf: ({ body }) => (JSON.parse(String(body)) as { streams: { values: [string, string, { seq: string }][] }[] }).streams.flatMap(({ values }) => values.map(([, , metadata]) => Number(metadata.seq))),
+    seqsOf: lokiSequences,
   },
 };
 
@@ -134,5 +133,86 @@ describe.each(Object.entries(backends).flatMap(([name, backend]) => workers.map(
     server.requests.flatMap(seqsOf).forEach((seq) => received.add(seq));
     expect([...received].sort((a, b) => a - b)).toEqual(range(0, 2000));
     expect(processor.stats().lost).toBe(0);
+  });
+});
+
+const networkFaults: [string, NetworkFault | 'refuse'][] = [
+  ['connections that are refused', 'refuse'],
+  ['connections that are reset', 'reset'],
+  ['half-open connections', 'half-open'],
+  ['garbage instead of a protocol', 'garbage'],
+  ['connections that break in the middle of a request', { cutAfterBytes: 2000 }],
+];
+
+describe.each(workers)('otlp, %s, through a faulty network', (worker) => {
+  const options = { worker, scheduledDelayMillis: 10, retry: { initialDelayMillis: 1, maxDelayMillis: 20 } };
+  let proxy: TcpProxy;
+
+  beforeEach(async () => {
+    proxy = await TcpProxy.start(server.port);
+  });
+
+  afterEach(() => proxy.goDown());
+
+  const received = (): number[] => [...new Set(server.requests.flatMap(otlpSequences))].sort((a, b) => a - b);
+
+  it.each(networkFaults)('%s cost retries and no record', async (_, fault) => {
+    const { processor, emit } = makeRig({ exporters: [otlp({ url: proxy.url, timeoutMillis: 150 })], ...options });
+    const lane = () => processor.stats().lanes['otlp'];
+    if (fault === 'refuse') {
+      await proxy.goDown();
+    } else {
+      proxy.setFault(fault);
+    }
+    emit(0, 500);
+    await until(() => (lane()?.retries ?? 0) >= 2);
+    expect(received()).toEqual([]);
+    emit(500, 1000);
+    if (fault === 'refuse') {
+      await proxy.goUp();
+    } else {
+      proxy.setFault('none');
+    }
+    await until(() => lane()?.delivered === 1000);
+    expect(received()).toEqual(range(0, 1000));
+    expectSettled(processor.stats());
+    expect(processor.stats().lost).toBe(0);
+  });
+
+  it.each<[string, NetworkFault, FaultStep]>([
+    ['latency in the network', { latencyMillis: 30 }, ok],
+    ['a thin line', { bytesPerSecond: 500_000 }, ok],
+    ['latency in the server', 'none', after(60, ok)],
+  ])('%s below the time-out costs nothing', async (_, fault, step) => {
+    server.script(step);
+    proxy.setFault(fault);
+    const { processor, emit } = makeRig({ exporters: [otlp({ url: proxy.url, timeoutMillis: 5000 })], ...options });
+    emit(0, 1000);
+    await processor.forceFlush();
+    expect(server.requests.flatMap(otlpSequences)).toEqual(range(0, 1000));
+    expect(processor.stats().lanes['otlp']).toMatchObject({ delivered: 1000, retries: 0 });
+    expectSettled(processor.stats());
+  });
+
+  it('a partial success loses what the receiver says that it has refused, and nothing else', async () => {
+    server.script(partialSuccess(30, 'thirty too old'));
+    const { processor, emit } = makeRig({ exporters: [otlp({ url: server.url })], ...options, scheduledDelayMillis: 1_000_000 });
+    emit(0, 100);
+    await expect(processor.forceFlush()).rejects.toThrow('30 rejected');
+    expect(server.requests).toHaveLength(1);
+    expect(processor.stats().lanes['otlp']).toMatchObject({ delivered: 70, retries: 0, dropped: { rejected: 30 } });
+    expectSettled(processor.stats());
+  });
+
+  it('a certificate that nobody has signed: nothing is sent, and shutdown counts what is left', async () => {
+    const secure = await FaultServer.startTls(selfSignedCertificate());
+    const { processor, emit } = makeRig({ exporters: [otlp({ url: secure.url })], ...options });
+    emit(0, 50);
+    await until(() => (processor.stats().lanes['otlp']?.retries ?? 0) >= 2);
+    await expect(processor.shutdown({ timeoutMillis: 5000 })).rejects.toThrow('50 shutdown_timeout');
+    expect(secure.requests).toHaveLength(0);
+    expectSettled(processor.stats());
+    expect(diagnostics.lines.some((line) => line.includes('DEPTH_ZERO_SELF_SIGNED_CERT'))).toBe(true);
+    await secure.close();
   });
 });

@@ -7,7 +7,7 @@ import { makeProvider } from './support/sdk';
 import { ScriptedExporter } from './support/scripted-exporter';
 import { until } from './support/until';
 
-// The defects of the stock processor that the event loop can mend. Each scenario runs with both, so that a defect that the stock processor no longer has is noticed.
+// The defects of the stock processor that show with any exporter (W5, W10, W11: test/process/stock-defects.test.ts; W8: test/process/exit.test.ts). Each scenario runs with both, so that a defect that the stock processor no longer has is noticed.
 let diagnostics: ReturnType<typeof captureDiag>;
 
 beforeEach(() => {

@@ -333,7 +333,7 @@ describe('authentication', () => {
     },
   });
   const echoWarning = (rejected: number): faults.FaultStep => ({
-    answer: (response, request) => faults.partialSuccess(rejected, `bad: ${request.headers.authorization} ${request.url}`).answer(response, request),
+    answer: (response, request, recorded) => faults.partialSuccess(rejected, `bad: ${request.headers.authorization} ${request.url}`).answer(response, request, recorded),
   });
 
   test.each<[string, faults.FaultStep]>([

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import type { Certificate } from './self-signed-certificate';
 
 export interface RecordedRequest {
   readonly method: string;
@@ -15,7 +17,7 @@ export interface RecordedRequest {
 export interface FaultStep {
   /** Whether the request is read to its end (and recorded with its body) before `answer` is called. Default true. */
   readonly readsBody?: boolean;
-  readonly answer: (response: ServerResponse, request: IncomingMessage) => void;
+  readonly answer: (response: ServerResponse, request: IncomingMessage, recorded: RecordedRequest) => void;
 }
 
 export interface StatusOptions {
@@ -35,6 +37,17 @@ export function status(code: number, { retryAfter, body = '', headers = {} }: St
 }
 
 export const ok = status(200);
+
+/** What another step answers, later. */
+export function after(millis: number, step: FaultStep): FaultStep {
+  return {
+    ...step,
+    answer: (response, request, recorded) => {
+      const timer = setTimeout(() => step.answer(response, request, recorded), millis);
+      response.on('close', () => clearTimeout(timer));
+    },
+  };
+}
 
 /** The request is taken and never answered. */
 export const hang: FaultStep = { answer: () => undefined };
@@ -108,14 +121,17 @@ export class FaultServer {
   /** Every request, in the order of arrival. */
   readonly requests: RecordedRequest[] = [];
   readonly #server: Server;
+  readonly #scheme: string;
   readonly #sockets = new Set<Socket>();
   readonly #unread: IncomingMessage[] = [];
   #steps: readonly FaultStep[] = [ok];
   #next = 0;
   #connections = 0;
 
-  private constructor() {
-    this.#server = createServer((request, response) => this.#onRequest(request, response));
+  private constructor(certificate?: Certificate) {
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => this.#onRequest(request, response);
+    this.#server = certificate === undefined ? createServer(onRequest) : createTlsServer(certificate, onRequest);
+    this.#scheme = certificate === undefined ? 'http' : 'https';
     // Only the client closes an idle connection, so that one it forgets is seen.
     this.#server.keepAliveTimeout = 0;
     this.#server.on('connection', (socket: Socket) => {
@@ -134,7 +150,15 @@ export class FaultServer {
   static async startAt(port: number, ...steps: FaultStep[]): Promise<FaultServer> {
     const server = new FaultServer();
     server.script(...steps);
-    await new Promise<void>((resolve) => server.#server.listen(port, '127.0.0.1', resolve));
+    await server.#listen(port);
+    return server;
+  }
+
+  /** HTTPS, with that certificate. */
+  static async startTls(certificate: Certificate, ...steps: FaultStep[]): Promise<FaultServer> {
+    const server = new FaultServer(certificate);
+    server.script(...steps);
+    await server.#listen(0);
     return server;
   }
 
@@ -142,9 +166,9 @@ export class FaultServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** `http://127.0.0.1:<port>`, without a slash at the end. */
+  /** `http://127.0.0.1:<port>` (or https), without a slash at the end. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   /** How many connections were ever made. */
@@ -184,6 +208,10 @@ export class FaultServer {
     }
   }
 
+  #listen(port: number): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+  }
+
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const step = this.#steps[Math.min(this.#next, this.#steps.length - 1)] as FaultStep;
     this.#next++;
@@ -191,8 +219,9 @@ export class FaultServer {
     response.on('error', () => undefined);
     const record = (body: Buffer): void => {
       const { method = '', url = '', headers } = request;
-      this.requests.push({ method, url, headers, body: headers['content-encoding'] === 'gzip' && body.length > 0 ? gunzipSync(body) : body });
-      step.answer(response, request);
+      const recorded = { method, url, headers, body: headers['content-encoding'] === 'gzip' && body.length > 0 ? gunzipSync(body) : body };
+      this.requests.push(recorded);
+      step.answer(response, request, recorded);
     };
     if (step.readsBody === false) {
       this.#unread.push(request);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/load/build';
@@ -36,15 +36,23 @@ export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModu
  */
 export function installOnce(packages: readonly string[]): string {
   const key = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16);
-  const folder = join(process.env['OTEL_LOG_QUEUE_CACHE'] ?? join(homedir(), '.cache', 'otel-log-queue'), key);
+  const cache = process.env['OTEL_LOG_QUEUE_CACHE'] ?? join(homedir(), '.cache', 'otel-log-queue');
+  const folder = join(cache, key);
   if (!existsSync(folder)) {
-    const draft = mkdtempSync(join(tmpdir(), 'otel-log-queue-install-'));
+    mkdirSync(cache, { recursive: true });
+    const draft = mkdtempSync(join(cache, 'draft-'));
     writeFileSync(join(draft, 'package.json'), '{"private":true}');
     // The 3.x line says that it needs Node 22, and runs on 20 too.
     execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false', ...packages], { cwd: draft, stdio: 'pipe' });
-    mkdirSync(join(folder, '..'), { recursive: true });
-    cpSync(draft, folder, { recursive: true, verbatimSymlinks: true });
-    rmSync(draft, { recursive: true, force: true });
+    try {
+      // Whole or not at all: another suite may look for it at this moment.
+      renameSync(draft, folder);
+    } catch (error) {
+      rmSync(draft, { recursive: true, force: true });
+      if (!existsSync(folder)) {
+        throw error;
+      }
+    }
   }
   return join(folder, 'node_modules');
 }
