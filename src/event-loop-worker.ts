@@ -1,6 +1,7 @@
 import type { Context } from '@opentelemetry/api';
 import { ExportScope } from './lane/export-scope';
 import { flushBeforeExit } from './lane/flush-before-exit';
+import type { Lane } from './lane/lane';
 import { LaneGroup, type LaneGroupObserver, type ResolvedLane, type Undelivered } from './lane/lane-group';
 import type { LossSource } from './loss-reporter';
 import type { QueueWorker, WorkerStats } from './queue-worker';
@@ -15,6 +16,14 @@ export interface EventLoopWorkerOptions {
   readonly exitTimeoutMillis: number;
 }
 
+export interface EventLoopObserver extends LaneGroupObserver {
+  /** A lane has refused this record, not another one in its favour. Called from inside `take`, once for each lane. */
+  readonly onRefused?: (record: LogRecord) => void;
+}
+
+// These make room by losing an older record, which is gone when its loss is counted.
+const EVICTING_POLICIES: readonly string[] = ['drop-oldest', 'sample'];
+
 /** Lanes on the event loop of the application: works with any exporter; what is queued when the process exits abruptly is lost. */
 export class EventLoopWorker implements QueueWorker {
   readonly kind = 'event-loop';
@@ -22,15 +31,19 @@ export class EventLoopWorker implements QueueWorker {
   readonly #scope = new ExportScope();
   readonly #lanes: LaneGroup;
   readonly #boundsBytes: boolean;
+  readonly #onRefused: ((record: LogRecord) => void) | undefined;
+  readonly #refusingLanes: readonly Lane[];
   #isEnded = false;
   #largestBytes = 1;
   #taken = 0;
   #takenBeforeExit = -1;
 
-  constructor(options: EventLoopWorkerOptions, observer: LaneGroupObserver) {
+  constructor(options: EventLoopWorkerOptions, observer: EventLoopObserver) {
     this.#options = options;
     this.#lanes = new LaneGroup(options.lanes, this.#scope, observer);
     this.#boundsBytes = options.lanes.some((lane) => lane.options.maxQueueBytes !== undefined);
+    this.#onRefused = observer.onRefused;
+    this.#refusingLanes = this.#lanes.lanes.filter((_lane, index) => !EVICTING_POLICIES.includes(options.lanes[index]?.options.onQueueFull.policy ?? ''));
   }
 
   get lossSources(): readonly LossSource[] {
@@ -59,7 +72,11 @@ export class EventLoopWorker implements QueueWorker {
     const bytes = this.#boundsBytes ? estimateRecordBytes(snapshot) : 0;
     this.#largestBytes = Math.max(this.#largestBytes, bytes);
     this.#taken++;
-    this.#lanes.offer(snapshot, severityNumber, bytes);
+    if (this.#onRefused === undefined) {
+      this.#lanes.offer(snapshot, severityNumber, bytes);
+    } else {
+      this.#offerWatched(snapshot, severityNumber, bytes, this.#onRefused);
+    }
     return undefined;
   }
 
@@ -106,5 +123,21 @@ export class EventLoopWorker implements QueueWorker {
   onExit(): void {
     this.#isEnded = true;
     this.#lanes.end();
+  }
+
+  #offerWatched(record: LogRecord, severityNumber: number | undefined, bytes: number, onRefused: (record: LogRecord) => void): void {
+    const before = this.#refused();
+    this.#lanes.offer(record, severityNumber, bytes);
+    for (let refused = this.#refused() - before; refused > 0; refused--) {
+      onRefused(record);
+    }
+  }
+
+  #refused(): number {
+    let refused = 0;
+    for (const lane of this.#refusingLanes) {
+      refused += lane.losses.total;
+    }
+    return refused;
   }
 }

@@ -14,3 +14,4 @@ export { loki, LokiLogRecordExporter, type LokiExporterOptions } from './exporte
 export { stdout, StdoutLogRecordExporter, type StdoutExporterOptions } from './exporters/stdout';
 export { file, FileLogRecordExporter, type FileExporterOptions } from './exporters/file';
 export { counting, CountingLogRecordExporter, type CountingExporterOptions } from './exporters/counting';
+export { shutdownOnSignals, type ShutdownOnSignalsOptions, type ShutsDown } from './integrations/signals';

@@ -1,4 +1,5 @@
 import { diag } from '@opentelemetry/api';
+import type { LossRecords } from './loss-records';
 import type { LossCounts, LossReason } from './stats';
 
 /** Losses of one reason in one place since the last call. */
@@ -22,12 +23,13 @@ export interface LossSource {
 const REPORT_INTERVAL_MILLIS = 30_000;
 
 /**
- * Makes losses known: to `diag` at the first loss, then at most every 30 s with the count, when they have ended, and in total at the end; to `onLoss` always.
+ * Makes losses known: to `diag` at the first loss, then at most every 30 s with the count, when they have ended, and in total at the end; to `onLoss` always; to the records about losses, if there are such.
  * A loss itself costs a flag and, at most once in a turn of the event loop, a `setImmediate`.
  */
 export class LossReporter {
   readonly #sources: readonly LossSource[];
   readonly #onLoss: OnLoss | undefined;
+  readonly #records: LossRecords | undefined;
   readonly #told = new Map<LossSource, Map<string, number>>();
   readonly #warned = new Map<LossSource, Map<string, number>>();
   #interval: NodeJS.Timeout | undefined = undefined;
@@ -39,9 +41,10 @@ export class LossReporter {
     this.#report();
   };
 
-  constructor(sources: readonly LossSource[], onLoss: OnLoss | undefined) {
+  constructor(sources: readonly LossSource[], onLoss: OnLoss | undefined, records?: LossRecords) {
     this.#sources = sources;
     this.#onLoss = onLoss;
+    this.#records = records;
   }
 
   /** A loss has been counted. */
@@ -67,6 +70,7 @@ export class LossReporter {
 
   #report(): void {
     this.#tellCallback();
+    this.#records?.look();
     // After the end the total has been told; what is emitted later is counted and told to the callback alone.
     if (this.#interval === undefined && !this.#isEnded) {
       this.#warn('losing log records');

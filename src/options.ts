@@ -1,5 +1,5 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import { checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
+import { checkBoolean, checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
 import { isDescription, isExporter, nameOfDescription, type ExporterDescription } from './exporters/description';
 import { isModuleDescription, resolveModuleDescription, type ModuleExporterDescription } from './exporters/module-description';
 import { LANE_OPTION_KEYS, MAX_TIMER_MILLIS, resolveLaneOptions, type LaneOptions, type ResolvedLaneOptions } from './lane/lane-options';
@@ -34,6 +34,8 @@ interface CommonOptions extends LaneOptions {
   readonly exitTimeoutMillis?: number;
   /** Called with what was lost since the last call, soon after it was lost; never from inside `emit`. */
   readonly onLoss?: OnLoss;
+  /** Whether one log record tells in the stream itself that loss has started, and one that it has ended (severity WARN, scope `otel-log-queue`). Default false. */
+  readonly lossRecords?: boolean;
 }
 
 /** Options of `QueueLogRecordProcessor`: all of `LaneOptions`, as the default of all lanes, and exactly one of `exporter` and `exporters`. */
@@ -65,9 +67,10 @@ export interface ResolvedOptions {
   readonly shutdownTimeoutMillis: number;
   readonly exitTimeoutMillis: number;
   readonly onLoss: OnLoss | undefined;
+  readonly lossRecords: boolean;
 }
 
-const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', ...LANE_OPTION_KEYS];
+const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', 'lossRecords', ...LANE_OPTION_KEYS];
 
 // The bound of a lane in a thread, and of the ring in front of it, where none is set.
 const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -114,6 +117,7 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
     shutdownTimeoutMillis: millis('shutdownTimeoutMillis', 10_000),
     exitTimeoutMillis: millis('exitTimeoutMillis', 2000),
     onLoss: given.onLoss,
+    lossRecords: given.lossRecords !== undefined && checkBoolean('lossRecords', given.lossRecords),
   };
 }
 

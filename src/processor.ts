@@ -1,12 +1,15 @@
-import type { Context } from '@opentelemetry/api';
+import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
+import type { EventLoopObserver } from './event-loop-worker';
 import { onProcessExit } from './exit-hook';
 import { FlushError } from './flush-error';
 import type { Undelivered } from './lane/lane-group';
+import { LossRecords } from './loss-records';
 import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
 import type { QueueWorker } from './queue-worker';
 import { ReadyGate } from './ready-gate';
+import type { LogRecord } from './record';
 import { LossCounter, type LossCounts, type LossReason, type QueueStats } from './stats';
 import { makeWorker } from './worker-choice';
 
@@ -15,6 +18,9 @@ type EnabledOptions = Parameters<NonNullable<LogRecordProcessor['enabled']>>[0];
 
 // Under the 30 s after which the LoggerProvider gives up waiting, without telling why.
 const FLUSH_TIMEOUT_MILLIS = 25_000;
+
+// A loss that is noticed at the end has its start and its end told together.
+const MOST_LOSS_RECORDS_AT_ONCE = 2;
 
 /**
  * A `LogRecordProcessor` that puts records into a bounded queue for each exporter and delivers them from there.
@@ -28,6 +34,7 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
   readonly #worker: QueueWorker;
   readonly #losses: LossCounter;
   readonly #reporter: LossReporter;
+  readonly #lossRecords: LossRecords | undefined;
   readonly #gate: ReadyGate;
   readonly #leaveExitHook: () => void;
   #emitted = 0;
@@ -41,12 +48,14 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
       () => this.#worker.room(),
       () => this.#worker.onWaiting(),
     );
-    this.#worker = makeWorker(this.#options, { onLoss: () => this.#reporter.note(), onRoom: () => this.#gate.letThrough() });
-    this.#reporter = new LossReporter([this.#frontSource(), ...this.#worker.lossSources], this.#options.onLoss);
+    const lossRecords = this.#options.lossRecords ? new LossRecords({ stats: () => this.stats(), emit: (record) => this.#emitOwn(record) }, this.#options.lanes) : undefined;
+    this.#lossRecords = lossRecords;
+    this.#worker = makeWorker(this.#options, this.#observer());
+    this.#reporter = new LossReporter([this.#frontSource(), ...this.#worker.lossSources], this.#options.onLoss, lossRecords);
     this.#leaveExitHook =
       this.#options.exitTimeoutMillis === 0
         ? () => undefined
-        : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExitBegin: () => this.#worker.onExitBegin(), onExit: () => this.#onExit() });
+        : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExitBegin: () => this.#onExitBegin(), onExit: () => this.#onExit() });
   }
 
   /** Takes the record. Never throws; waits only under `'block'` with a thread; what cannot be taken is counted. */
@@ -56,17 +65,8 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
       this.#losses.add('already_shutdown', 1);
       return;
     }
-    let reason: LossReason | undefined;
-    try {
-      reason = this.#worker.take(record, context);
-    } catch {
-      reason = 'invalid';
-    }
-    if (reason === undefined) {
-      this.#accepted++;
+    if (this.#take(record, context) === undefined) {
       this.#gate.noteEmit();
-    } else {
-      this.#losses.add(reason, 1);
     }
   }
 
@@ -122,9 +122,51 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     };
   }
 
+  #take(record: LogRecord, context: Context | undefined): LossReason | undefined {
+    let reason: LossReason | undefined;
+    try {
+      if (this.#lossRecords !== undefined) {
+        this.#lossRecords.resource = record.resource;
+      }
+      reason = this.#worker.take(record, context);
+    } catch {
+      reason = 'invalid';
+    }
+    if (reason === undefined) {
+      this.#accepted++;
+    } else {
+      this.#losses.add(reason, 1);
+      this.#lossRecords?.noteRefused(record);
+    }
+    return reason;
+  }
+
+  /** A record about losses. It is counted like any other, in the root context: what has been lost may have been noticed from inside an export. */
+  #emitOwn(record: LogRecord): boolean {
+    this.#emitted++;
+    return this.#take(record, ROOT_CONTEXT) === undefined;
+  }
+
+  #observer(): EventLoopObserver {
+    const lossRecords = this.#lossRecords;
+    return {
+      onLoss: () => this.#reporter.note(),
+      onRoom: () => this.#gate.letThrough(),
+      ...(lossRecords && { onRefused: (record) => lossRecords.noteRefused(record) }),
+    };
+  }
+
   async #end(timeoutMillis: number): Promise<void> {
     this.#gate.open();
-    const undelivered = await this.#worker.shutdown(timeoutMillis);
+    const end = Date.now() + timeoutMillis;
+    if (this.#lossRecords !== undefined) {
+      if (this.#worker.room() < MOST_LOSS_RECORDS_AT_ONCE) {
+        await this.#worker.flush(timeoutMillis / 2);
+      }
+      // Before the last flush, which is to deliver it. What is lost in that flush is told everywhere else.
+      this.#lossRecords.end();
+    }
+    const undelivered = await this.#worker.shutdown(Math.max(0, end - Date.now()));
     this.#leaveExitHook();
     this.#reporter.end();
     rejectIfUndelivered('shutdown', undelivered);
@@ -145,8 +187,16 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
 
   async #onBeforeExit(): Promise<void> {
     if (this.#shutdown === undefined) {
+      this.#lossRecords?.settle();
       await this.#worker.onBeforeExit();
     }
+  }
+
+  #onExitBegin(): void {
+    if (this.#shutdown === undefined && this.#worker.kind === 'thread') {
+      this.#lossRecords?.settle();
+    }
+    this.#worker.onExitBegin();
   }
 
   #onExit(): void {

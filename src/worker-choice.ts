@@ -1,6 +1,6 @@
 import { diag } from '@opentelemetry/api';
 import { workerData } from 'node:worker_threads';
-import { EventLoopWorker } from './event-loop-worker';
+import { EventLoopWorker, type EventLoopObserver } from './event-loop-worker';
 import { createExporter, isDescription, type ExporterDescription } from './exporters/description';
 import type { LaneGroupObserver } from './lane/lane-group';
 import type { ResolvedOptions } from './options';
@@ -9,7 +9,7 @@ import { isOwnThreadData } from './thread/thread-protocol';
 import { ThreadWorker } from './thread/thread-worker';
 
 /** The worker that the options ask for, or the event loop where it cannot be had. */
-export function makeWorker(options: ResolvedOptions, observer: LaneGroupObserver): QueueWorker {
+export function makeWorker(options: ResolvedOptions, observer: EventLoopObserver): QueueWorker {
   if (options.worker === 'thread') {
     try {
       return makeThreadWorker(options, observer);

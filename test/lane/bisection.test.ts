@@ -199,7 +199,7 @@ describe('a batch that is refused for single records', () => {
 
 async function startJudge(judge: (body: string, requests: readonly RecordedRequest[]) => FaultStep): Promise<FaultServer> {
   const server: FaultServer = await FaultServer.start({
-    answer: (response, request) => judge(server.requests.at(-1)?.body.toString() ?? '', server.requests).answer(response, request),
+    answer: (response, request, body) => judge(server.requests.at(-1)?.body.toString() ?? '', server.requests).answer(response, request, body),
   });
   servers.push(server);
   return server;
