@@ -73,7 +73,7 @@ function usedMicros(): number {
 
 async function child(name: SubjectName): Promise<void> {
   const options = {
-    ...{ name, strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined } as const,
+    ...{ name, strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined, outage: undefined, spoolPath: undefined } as const,
     ...{ concurrency: 1, rate: 1, recordsPerTask: 1, total: 1, otlpUrl: '', lokiUrl: '', filePath: '', packagePath: PACKAGE_PATH },
   };
   const subject = name === 'queue' ? await queueSubject({ ...options, worker: 'event-loop' }) : name === 'stock' ? await stockSubject(options) : noopSubject();
