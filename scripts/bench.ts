@@ -76,7 +76,7 @@ async function makeSubject(name: BenchSubject): Promise<Subject> {
     return noopSubject();
   }
   const options = {
-    ...{ strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined } as const,
+    ...{ strategy: 'drop', maxsize: undefined, worker: undefined, exporter: 'null', latencyMillis: 0, burst: undefined, outage: undefined, spoolPath: undefined } as const,
     ...{ concurrency: 1, rate: 1, recordsPerTask: 1, total: 1, otlpUrl: '', lokiUrl: '', filePath: '', packagePath: PACKAGE_PATH },
   };
   return name === 'stock' ? stockSubject({ ...options, name }) : queueSubject({ ...options, name: 'queue', worker: name });

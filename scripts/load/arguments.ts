@@ -4,6 +4,12 @@ import { dirname, resolve } from 'node:path';
 export const STRATEGIES = ['drop', 'drop-oldest', 'sample', 'priority', 'block'] as const;
 export const EXPORTERS = ['null', 'otlp', 'loki', 'stdout', 'file'] as const;
 
+/** The receiver refuses connections between the two. */
+export interface Outage {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+}
+
 export interface LoadArguments {
   readonly concurrency: number;
   /** Records per second of each task. */
@@ -18,6 +24,10 @@ export interface LoadArguments {
   readonly latencyMillis: number;
   /** Records of one synchronous loop; undefined: paced tasks. */
   readonly burst: number | undefined;
+  /** When the receiver is down, counted from the first emit; undefined: never. */
+  readonly outage: Outage | undefined;
+  /** Whether the queue's lane has a spool on disk. */
+  readonly spool: boolean;
   readonly compare: boolean;
   readonly repeat: number;
   readonly json: string | undefined;
@@ -31,8 +41,8 @@ export class ArgumentError extends Error {
 
 /** A sequence bit and two histogram entries for each record: what a run can hold in well under 100 MB. */
 const MAX_RECORDS = 100_000_000;
-const NAMES = ['concurrency', 'rate', 'duration', 'strategy', 'maxsize', 'worker', 'exporter', 'latency', 'burst', 'compare', 'repeat', 'json', 'help'] as const;
-const FLAGS: readonly string[] = ['compare', 'help'];
+const NAMES = ['concurrency', 'rate', 'duration', 'strategy', 'maxsize', 'worker', 'exporter', 'latency', 'burst', 'outage', 'spool', 'compare', 'repeat', 'json', 'help'] as const;
+const FLAGS: readonly string[] = ['spool', 'compare', 'help'];
 
 type Name = (typeof NAMES)[number];
 
@@ -55,6 +65,8 @@ export function parseArguments(argv: readonly string[], environment: Readonly<Re
     exporter: oneOf(given.get('exporter'), EXPORTERS) ?? 'otlp',
     latencyMillis: integer(given.get('latency'), 0, 60_000) ?? 0,
     burst: integer(given.get('burst'), 1, 10_000_000),
+    outage: outage(given.get('outage')),
+    spool: flag(given.get('spool')) ?? given.has('outage'),
     compare: flag(given.get('compare')) ?? given.size === 0,
     repeat: integer(given.get('repeat'), 1, 100) ?? 1,
     json: writablePath(given.get('json')),
@@ -121,6 +133,15 @@ function numberOf(given: Given, range: string, isAllowed: (value: number) => boo
   // Number() also takes '', ' 1 ' and '0x10', which are slips here.
   const value = /^[+-]?\d+(\.\d+)?(e\d+)?$/i.test(given.text) ? Number(given.text) : NaN;
   return isAllowed(value) ? value : refuse(given, range);
+}
+
+function outage(given: Given | undefined): Outage | undefined {
+  if (given === undefined) {
+    return undefined;
+  }
+  const [, from, to] = /^(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)$/.exec(given.text) ?? [];
+  const [fromSeconds, toSeconds] = [Number(from), Number(to)];
+  return fromSeconds < toSeconds && toSeconds <= 3600 ? { fromSeconds, toSeconds } : refuse(given, 'two numbers of seconds from 0 to 3600 as 10:30, the first one lower');
 }
 
 function oneOf<T extends string>(given: Given | undefined, allowed: readonly T[]): T | undefined {

@@ -14,6 +14,8 @@ Without options: 10 tasks of 1,000 records/s for 10 s, default processor options
   --exporter NAME     null, otlp, loki, stdout, file                      (default otlp)
   --latency MS        the receiver waits so long before it answers        (default 0;
                       without effect on stdout and file, which have no receiver)
+  --outage FROM:TO    the receiver is down from second FROM to second TO after the first emit: OTLP and Loki only
+  --spool             the lane has a spool on disk, in the run's temporary folder  (default: on with --outage; --spool=false)
   --compare           the same load through the stock BatchLogRecordProcessor and a no-op processor
                       (default: on without any option, else off; --compare=false)
   --repeat N          runs of each processor, interleaved                 (default 1)
@@ -37,6 +39,7 @@ How it measures
 - CPU, event-loop delay and memory: from the first emit to the end of the final flush; CPU per record is per attempted record.
   Event-loop delay is the interval of a 1 ms timer, so 1 ms is its floor.
 - The stock column has the stock OTLP protobuf exporter (with --exporter null one that succeeds after --latency), and the same --maxsize.
+- An outage closes the receiver's port and its connections. The run ends when the spool is empty or after a minute; the stock processor has no spool.
 - OTEL_ variables are kept from the runs. Node options for them go into NODE_OPTIONS.
 - With --repeat, counts are sums, and times, CPU and memory are medians of the runs; ratios are medians of the ratios of runs made one after the other.
 `;

@@ -52,7 +52,7 @@ export class LoadRuns {
     const lines = new SequenceCounter(total);
     const lineCounter = new LineCounter(lines);
     const child = this.#spawn<RunReply>(name, 'run-process.js', name === 'queue' && this.#load.exporter === 'stdout' ? lineCounter : undefined);
-    child.send(this.#runOptions(name, total, join(output, 'load.log')));
+    child.send(this.#runOptions(name, total, output));
     const reply = await child.next(this.#limitMillis());
     await child.ended(END_MILLIS);
     this.#children.delete(child as Child<never>);
@@ -85,7 +85,7 @@ export class LoadRuns {
       return reply.type === 'counts' ? reply.counts : undefined;
     }
     if (exporter === 'file') {
-      for (const file of readdirSync(output).sort()) {
+      for (const file of readdirSync(output).filter((each) => each.startsWith('load.log')).sort()) {
         for await (const chunk of createReadStream(join(output, file))) {
           lineCounter.push(chunk as Buffer);
         }
@@ -96,11 +96,13 @@ export class LoadRuns {
     return exporter === 'file' ? { ...lines.counts(), lastMillis: 0 } : lines.counts();
   }
 
-  #runOptions(name: SubjectName, total: number, filePath: string): RunOptions {
-    const { strategy, maxsize, worker, exporter, latencyMillis, burst, concurrency, rate } = this.#load;
+  #runOptions(name: SubjectName, total: number, output: string): RunOptions {
+    const { strategy, maxsize, worker, exporter, latencyMillis, burst, outage, concurrency, rate } = this.#load;
     const base = `http://127.0.0.1:${this.#port}`;
     return {
-      ...{ name, strategy, maxsize, worker, exporter, latencyMillis, burst, concurrency, rate, total, filePath },
+      ...{ name, strategy, maxsize, worker, exporter, latencyMillis, burst, outage, concurrency, rate, total },
+      filePath: join(output, 'load.log'),
+      spoolPath: this.#load.spool ? join(output, 'spool') : undefined,
       recordsPerTask: recordsPerTask(this.#load),
       packagePath: PACKAGE_PATH,
       otlpUrl: `${base}/v1/logs`,
@@ -110,7 +112,7 @@ export class LoadRuns {
 
   /** Twice its length and two minutes: for the slowest start, the warm-up, and a final flush that takes all its time. */
   #limitMillis(): number {
-    return 120_000 + (this.#load.burst === undefined ? this.#load.durationSeconds * 2000 : 0);
+    return 120_000 + 2000 * Math.max(this.#load.burst === undefined ? this.#load.durationSeconds : 0, this.#load.outage?.toSeconds ?? 0);
   }
 
   async #tellReceiver(command: ReceiverCommand): Promise<ReceiverReply> {

@@ -1,4 +1,4 @@
-import type { SequenceCounter } from './sequence-counter';
+import type { SequenceSink } from './sequence-counter';
 
 // Field numbers of opentelemetry-proto: ExportLogsServiceRequest.resource_logs, ResourceLogs.scope_logs, ScopeLogs.log_records, LogRecord.attributes.
 const RESOURCE_LOGS = 1;
@@ -26,7 +26,7 @@ export class OtlpWalk {
   }
 
   /** @throws RangeError if the bytes are no protobuf message */
-  countRecords(counter: SequenceCounter, arrivedMillis: number): void {
+  countRecords(counter: SequenceSink, arrivedMillis: number): void {
     this.#each(this.#bytes.length, RESOURCE_LOGS, (resourceEnd) => {
       this.#each(resourceEnd, SCOPE_LOGS, (scopeEnd) => {
         this.#each(scopeEnd, LOG_RECORDS, (recordEnd) => {

@@ -17,6 +17,7 @@ export async function queueSubject(options: RunOptions): Promise<Subject> {
     exporters: [exporterOf(library, options)],
     onQueueFull: options.strategy,
     ...(options.maxsize === undefined ? {} : { maxQueueSize: options.maxsize }),
+    ...(options.spoolPath === undefined ? {} : { spool: { directory: options.spoolPath } }),
     // The names of workers are the processor's to check.
     ...(options.worker === undefined ? {} : { worker: options.worker as 'event-loop' }),
   });
@@ -57,7 +58,7 @@ export function tallyOf(stats: QueueStats): Tally {
       refused += QUEUE_REASONS.includes(reason) ? count : 0;
     }
     delivered += lane.delivered;
-    isSettled &&= lane.queued === 0 && lane.inFlight === 0 && lane.offered === lane.delivered + lane.queued + lane.inFlight + lane.spooled + sum(lane.dropped);
+    isSettled &&= lane.queued === 0 && lane.inFlight === 0 && lane.spooled === 0 && lane.offered === lane.delivered + lane.queued + lane.inFlight + lane.spooled + sum(lane.dropped);
   }
   return { emitted: stats.emitted, refused, delivered, lost: stats.lost, droppedByReason, isSettled };
 }

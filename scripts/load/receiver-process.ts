@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { OtlpWalk } from './otlp-walk';
+import { OUTAGE_PATH } from './outage-path';
 import { monotonicMillis, SequenceCounter, type ReceivedCounts } from './sequence-counter';
 import { countSequencesInText } from './text-scan';
 
@@ -31,10 +32,12 @@ class Receiver {
   #unreadBytes = 0;
   #counter = new SequenceCounter(0);
   #latencyMillis = 0;
+  #port = 0;
 
   listen(): void {
     this.#server.listen(0, '127.0.0.1', () => {
-      reply({ type: 'listening', port: (this.#server.address() as AddressInfo).port });
+      this.#port = (this.#server.address() as AddressInfo).port;
+      reply({ type: 'listening', port: this.#port });
     });
   }
 
@@ -51,7 +54,23 @@ class Receiver {
     }
   }
 
+  /** Ordered by the process under load, whose clock begins with its first record. */
+  #planOutage(request: IncomingMessage, response: ServerResponse): void {
+    const { searchParams } = new URL(request.url ?? '', 'http://receiver');
+    setTimeout(() => {
+      this.#server.close();
+      this.#server.closeAllConnections();
+    }, Number(searchParams.get('fromMillis')));
+    setTimeout(() => this.#server.listen(this.#port, '127.0.0.1'), Number(searchParams.get('toMillis')));
+    request.resume();
+    response.end();
+  }
+
   #receive(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url?.startsWith(OUTAGE_PATH) === true) {
+      this.#planOutage(request, response);
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {

@@ -2,9 +2,10 @@ import { format } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
-import type { LoadArguments } from './arguments';
+import type { LoadArguments, Outage } from './arguments';
 import type { LatencySummary } from './latency-histogram';
 import { loadRecord } from './load-record';
+import { OUTAGE_PATH } from './outage-path';
 import { Producers } from './producers';
 import { queueSubject } from './queue-subject';
 import { ResourceMeter, type ResourceUse } from './resource-meter';
@@ -13,7 +14,7 @@ import { noopSubject, stockSubject, type Subject, type Tally } from './subject';
 
 export type SubjectName = 'queue' | 'stock' | 'noop';
 
-export interface RunOptions extends Pick<LoadArguments, 'strategy' | 'maxsize' | 'worker' | 'exporter' | 'latencyMillis' | 'burst' | 'concurrency' | 'rate'> {
+export interface RunOptions extends Pick<LoadArguments, 'strategy' | 'maxsize' | 'worker' | 'exporter' | 'latencyMillis' | 'burst' | 'outage' | 'concurrency' | 'rate'> {
   readonly name: SubjectName;
   readonly recordsPerTask: number;
   readonly total: number;
@@ -22,6 +23,8 @@ export interface RunOptions extends Pick<LoadArguments, 'strategy' | 'maxsize' |
   readonly otlpUrl: string;
   readonly lokiUrl: string;
   readonly filePath: string;
+  /** Undefined: no spool. */
+  readonly spoolPath: string | undefined;
 }
 
 /** What the process under load knows about its run; what arrived, it does not. */
@@ -62,6 +65,9 @@ async function run(options: RunOptions): Promise<RunReply> {
   const before = subject.tally(warmUp);
 
   const producers = new Producers((sequence) => logger.emit(loadRecord(sequence)), subject.ready);
+  if (options.outage !== undefined) {
+    await planOutage(options.outage, options.otlpUrl);
+  }
   const meter = new ResourceMeter();
   await meter.start();
   const startMillis = monotonicMillis();
@@ -88,6 +94,10 @@ async function run(options: RunOptions): Promise<RunReply> {
       endMillis,
     },
   };
+}
+
+async function planOutage({ fromSeconds, toSeconds }: Outage, otlpUrl: string): Promise<void> {
+  await fetch(new URL(`${OUTAGE_PATH}?fromMillis=${fromSeconds * 1000}&toMillis=${toSeconds * 1000}`, otlpUrl), { headers: { connection: 'close' } });
 }
 
 /** Compiles and connects what a service that has been up for a while has compiled and connected. Parts of half the queue, so that no policy acts on them. */

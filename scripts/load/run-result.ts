@@ -78,5 +78,7 @@ function optionsOf(name: SubjectName, load: LoadArguments, worker: string | unde
     worker: worker ?? null,
     exporter: isQueue ? load.exporter : name === 'noop' ? null : load.exporter === 'null' ? 'null' : 'otlp',
     latency: load.latencyMillis,
+    outage: load.outage === undefined ? null : `${load.outage.fromSeconds}:${load.outage.toSeconds}`,
+    spool: isQueue ? Number(load.spool) : null,
   };
 }

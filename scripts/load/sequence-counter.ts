@@ -16,6 +16,11 @@ export function monotonicMillis(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** Takes the sequence numbers that are found in what arrived. */
+export interface SequenceSink {
+  readonly add: (sequence: number, arrivedMillis: number) => void;
+}
+
 /** Counts the sequence numbers of one run, one bit for each. The driver numbers records in the order of emission, whatever the task. */
 export class SequenceCounter {
   readonly #total: number;

@@ -44,7 +44,9 @@ function loadLine(load: LoadArguments, queue: RunResult): string {
   const what = load.burst === undefined ? `${count(load.concurrency)} tasks x ${count(load.rate)} records/s x ${load.durationSeconds} s` : `${count(load.burst)} records in one loop`;
   const size = load.maxsize === undefined ? 'default size' : `size ${count(load.maxsize)}`;
   const latency = load.latencyMillis === 0 || load.exporter === 'stdout' || load.exporter === 'file' ? '' : `, ${load.latencyMillis} ms away`;
-  return `Load: ${what}; worker ${queue.options['worker'] ?? 'default'}, strategy ${load.strategy}, ${size}; exporter ${load.exporter}${latency}`;
+  const outage = load.outage === undefined ? '' : `, down from ${load.outage.fromSeconds} s to ${load.outage.toSeconds} s`;
+  const spool = load.spool ? ', with a spool' : '';
+  return `Load: ${what}; worker ${queue.options['worker'] ?? 'default'}, strategy ${load.strategy}, ${size}${spool}; exporter ${load.exporter}${latency}${outage}`;
 }
 
 function percentiles(latency: LatencySummary): string {

@@ -1,4 +1,4 @@
-import { monotonicMillis, type SequenceCounter } from './sequence-counter';
+import { monotonicMillis, type SequenceCounter, type SequenceSink } from './sequence-counter';
 
 const KEY = Buffer.from('"seq":');
 const QUOTE = 0x22;
@@ -7,7 +7,7 @@ const NINE = 0x39;
 const NEWLINE = 0x0a;
 
 /** Counts every `"seq":123` and `"seq":"123"` in JSON text. Nothing else that the load sends contains it, so a search is enough and costs a tenth of `JSON.parse`. */
-export function countSequencesInText(text: Buffer, counter: SequenceCounter, arrivedMillis: number): number {
+export function countSequencesInText(text: Buffer, counter: SequenceSink, arrivedMillis: number): number {
   let found = 0;
   for (let at = text.indexOf(KEY); at >= 0; at = text.indexOf(KEY, at)) {
     at += KEY.length;

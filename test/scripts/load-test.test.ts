@@ -57,7 +57,7 @@ async function loadAsJson(args: readonly string[], environment: Record<string, s
   const number = expect.any(Number) as number;
   const latency = { mean: number, p50: number, p90: number, p99: number, p999: number, max: number };
   const counts = { attempted: number, enqueued: number, dropped: number, delivered: number, received: number, duplicates: number, outOfOrder: number };
-  const options = ['burst', 'concurrency', 'duration', 'exporter', 'latency', 'maxsize', 'rate', 'strategy', 'worker'];
+  const options = ['burst', 'concurrency', 'duration', 'exporter', 'latency', 'maxsize', 'outage', 'rate', 'spool', 'strategy', 'worker'];
   expect(result).toEqual({ machine: { node: process.version, cpu: expect.any(String) as string, cores: number }, runs: expect.any(Array) as RunResult[] });
   for (const run of result.runs) {
     expect(Object.keys(run.options).sort()).toEqual(options);
@@ -171,10 +171,20 @@ describe('npm run load', () => {
     expect(outcome).toEqual({ code: 2, stdout: '', stderr: typeof message === 'string' ? message : (expect.stringMatching(message) as string) });
   });
 
+  it.each(['true', 'false'])('takes the receiver away in the middle of a run, with a spool: %s', async (spool) => {
+    const { code, stdout, runs } = await loadAsJson(['--rate', '200', '--concurrency', '2', '--duration', '2.5', '--outage', '0.5:1.5', `--spool=${spool}`]);
+    expect(code).toBe(0);
+    expect(runs[0]).toMatchObject({ attempted: 1000, delivered: 1000, received: 1000, dropped: 0, conserved: true, options: { outage: '0.5:1.5', spool: Number(spool === 'true') } });
+    // What was due during the outage could only arrive behind it.
+    expect(runs[0]!.seconds).toBeGreaterThan(1.5);
+    expect(stdout).toContain('down from 0.5 s to 1.5 s');
+    expect(leftovers()).toEqual([]);
+  });
+
   it('explains every option', async () => {
     const { code, stdout } = await load(['--help']);
     expect(code).toBe(0);
-    for (const option of ['concurrency', 'rate', 'duration', 'strategy', 'maxsize', 'worker', 'exporter', 'latency', 'burst', 'compare', 'repeat', 'json', 'help']) {
+    for (const option of ['concurrency', 'rate', 'duration', 'strategy', 'maxsize', 'worker', 'exporter', 'latency', 'burst', 'outage', 'spool', 'compare', 'repeat', 'json', 'help']) {
       expect(stdout).toMatch(new RegExp(`^ {2}--${option} `, 'm'));
     }
   });

@@ -17,7 +17,7 @@ describe('parseArguments', () => {
     const load = parseArguments([], {});
     expect(load).toEqual({
       ...{ concurrency: 10, rate: 1000, durationSeconds: 10, strategy: 'drop', exporter: 'otlp', latencyMillis: 0, compare: true, repeat: 1, help: false },
-      ...{ maxsize: undefined, worker: undefined, burst: undefined, json: undefined },
+      ...{ maxsize: undefined, worker: undefined, burst: undefined, outage: undefined, spool: false, json: undefined },
     });
     expect(recordCount(load)).toBe(100_000);
   });
@@ -26,11 +26,11 @@ describe('parseArguments', () => {
     const path = join(tmpdir(), 'load.json');
     const pairs = [
       ['concurrency', '3'], ['rate', '7'], ['duration', '0.5'], ['strategy', 'drop-oldest'], ['maxsize', '9'], ['worker', 'event-loop'],
-      ['exporter', 'loki'], ['latency', '50'], ['burst', '11'], ['repeat', '2'], ['json', path],
+      ['exporter', 'loki'], ['latency', '50'], ['burst', '11'], ['outage', '1.5:30'], ['repeat', '2'], ['json', path],
     ] as const;
     const expected = {
       ...{ concurrency: 3, rate: 7, durationSeconds: 0.5, strategy: 'drop-oldest', maxsize: 9, worker: 'event-loop' },
-      ...{ exporter: 'loki', latencyMillis: 50, burst: 11, compare: true, repeat: 2, json: path, help: false },
+      ...{ exporter: 'loki', latencyMillis: 50, burst: 11, outage: { fromSeconds: 1.5, toSeconds: 30 }, spool: true, compare: true, repeat: 2, json: path, help: false },
     };
     expect(parseArguments([...pairs.flatMap(([name, value]) => [`--${name}`, value]), '--compare'], {})).toEqual(expected);
     expect(parseArguments([...pairs.map(([name, value]) => `--${name}=${value}`), '--compare=true'], {})).toEqual(expected);
@@ -49,7 +49,15 @@ describe('parseArguments', () => {
     expect(parseArguments(['--compare=false'], {}).compare).toBe(false);
   });
 
+  it('gives the lane a spool with an outage, unless told otherwise, and without one only when asked', () => {
+    const spoolOf = (...argv: string[]): boolean => parseArguments(argv, {}).spool;
+    expect([spoolOf('--outage', '1:2'), spoolOf('--outage', '1:2', '--spool=false'), spoolOf('--rate', '5'), spoolOf('--spool')]).toEqual([true, false, false, true]);
+  });
+
   it.each([
+    [['--outage', '10'], '--outage must be two numbers of seconds from 0 to 3600 as 10:30, the first one lower, received "10"'],
+    [['--outage', '30:10'], '--outage must be two numbers of seconds from 0 to 3600 as 10:30, the first one lower, received "30:10"'],
+    [['--outage', '0:3601'], '--outage must be two numbers of seconds from 0 to 3600 as 10:30, the first one lower, received "0:3601"'],
     [['--rate', '0'], '--rate must be an integer from 1 to 1000000, received "0"'],
     [['--rate=-5'], '--rate must be an integer from 1 to 1000000, received "-5"'],
     [['--rate', '-5'], '--rate must be an integer from 1 to 1000000, received "-5"'],
