@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Context } from '@opentelemetry/api';
 import { ExportScope } from './lane/export-scope';
 import { flushBeforeExit } from './lane/flush-before-exit';
@@ -40,7 +41,7 @@ export class EventLoopWorker implements QueueWorker {
 
   constructor(options: EventLoopWorkerOptions, observer: EventLoopObserver) {
     this.#options = options;
-    this.#lanes = new LaneGroup(options.lanes, this.#scope, observer);
+    this.#lanes = new LaneGroup(options.lanes, this.#scope, observer, randomUUID());
     this.#boundsBytes = options.lanes.some((lane) => lane.options.maxQueueBytes !== undefined);
     this.#onRefused = observer.onRefused;
     this.#refusingLanes = this.#lanes.lanes.filter((_lane, index) => !EVICTING_POLICIES.includes(options.lanes[index]?.options.onQueueFull.policy ?? ''));

@@ -2,6 +2,7 @@ export { QueueLogRecordProcessor } from './processor';
 export type { LaneDefinition, QueueLogRecordProcessorOptions } from './options';
 export type { LaneOptions } from './lane/lane-options';
 export type { RetryOptions } from './lane/retry';
+export type { SpoolOptions } from './spool/spool-options';
 export type { OverflowPolicyName, OverflowPolicyOptions } from './queue/overflow-policy';
 export type { LaneState, LaneStats, LossCounts, LossReason, QueueStats } from './stats';
 export type { Loss, OnLoss } from './loss-reporter';

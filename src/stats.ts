@@ -78,10 +78,12 @@ export interface LaneStats {
   readonly delivered: number;
   readonly queued: number;
   readonly inFlight: number;
-  /** Records on disk. */
+  /** Records on disk alone: not those in flight. */
   readonly spooled: number;
   /** Records adopted from an earlier process's spool. */
   readonly replayed: number;
+  /** Records that were written to the spool so far: in a journal, what even SIGKILL does not lose. Only grows. */
+  readonly journaled: number;
   /** Attempts beyond the first one of each batch. */
   readonly retries: number;
   readonly state: LaneState;

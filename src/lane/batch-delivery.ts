@@ -52,6 +52,7 @@ export class BatchDelivery {
   #retries = 0;
   #abort = new AbortController();
   #ended = false;
+  #isSurrendered = false;
 
   constructor(exporter: LogRecordExporter, options: ResolvedLaneOptions, scope: ExportScope, observer: DeliveryObserver) {
     this.#exporter = exporter;
@@ -89,6 +90,10 @@ export class BatchDelivery {
       if (this.#ended) {
         return undefined;
       }
+      if (this.#isSurrendered) {
+        this.#isSurrendered = false;
+        return this.#rest({ kind: 'lost', records: run.records, reason: 'retry_exhausted', message: 'there was no time for another attempt' });
+      }
       run.records = this.#observer.stillWanted(run.records);
       if (run.records.length === 0) {
         return this.#rest({ kind: 'settled', records: [], outcome: {} });
@@ -111,6 +116,14 @@ export class BatchDelivery {
     }
     this.#pause.end();
     return true;
+  }
+
+  /** Gives up what waits for another attempt, as if its budget were spent. */
+  surrender(): void {
+    if (this.#pause.isRunning) {
+      this.#isSurrendered = true;
+      this.#pause.end();
+    }
   }
 
   /** No longer waits for resource attributes. */

@@ -14,6 +14,8 @@ export const MAX_PARTS = 2048;
  */
 export class BatchParts {
   readonly taken: TakenBatch;
+  /** The part that is being exported, without what has expired of it. */
+  current: LogRecord[] = [];
   /** The next part is the last one. */
   readonly #parts: LogRecord[][];
   #position: number;
@@ -47,7 +49,14 @@ export class BatchParts {
 
   /** The part to export next; undefined if all are settled. */
   next(): LogRecord[] | undefined {
-    return this.#parts.pop();
+    const part = this.#parts.pop();
+    this.current = part ?? [];
+    return part;
+  }
+
+  /** What is not settled, in order. */
+  rest(): LogRecord[] {
+    return [this.current, ...[...this.#parts].reverse()].flat();
   }
 
   /**
@@ -57,6 +66,7 @@ export class BatchParts {
   refuse(part: LogRecord[]): LogRecord[] {
     this.#isSplit = true;
     this.#refusalsLeft--;
+    this.current = [];
     if (this.#refusalsLeft <= 0 || this.#partsLeft <= 0) {
       return [part, ...this.#parts.splice(0).reverse()].flat();
     }

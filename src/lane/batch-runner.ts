@@ -1,5 +1,4 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
-import type { TakenBatch } from '../queue/record-queue';
 import type { LogRecord } from '../record';
 import type { LossReason } from '../stats';
 import { BatchDelivery, type Delivered } from './batch-delivery';
@@ -7,6 +6,7 @@ import { BatchParts } from './batch-parts';
 import type { ExportScope } from './export-scope';
 import type { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
+import type { LaneSpool, Work } from './lane-spool';
 import { isExpired } from './record-age';
 import { truncateRecord } from './record-truncation';
 
@@ -26,12 +26,15 @@ export class BatchRunner {
   readonly #options: ResolvedLaneOptions;
   readonly #ledger: LaneLedger;
   readonly #observer: BatchRunnerObserver;
+  readonly #spool: LaneSpool | undefined;
   #batch: BatchParts | undefined = undefined;
+  #work: Work | undefined = undefined;
   #isFailing = false;
 
-  constructor(exporter: LogRecordExporter, options: ResolvedLaneOptions, scope: ExportScope, ledger: LaneLedger, observer: BatchRunnerObserver) {
+  constructor(exporter: LogRecordExporter, options: ResolvedLaneOptions, scope: ExportScope, ledger: LaneLedger, spool: LaneSpool | undefined, observer: BatchRunnerObserver) {
     this.#options = options;
     this.#ledger = ledger;
+    this.#spool = spool;
     this.#observer = observer;
     this.delivery = new BatchDelivery(exporter, options, scope, {
       onAttemptFailed: ({ message }) => this.#onAttemptFailed(message),
@@ -52,15 +55,21 @@ export class BatchRunner {
     return this.#batch?.unsettled ?? 0;
   }
 
-  /** Where the records in flight begin; undefined if there are none. */
+  /** Where the records in flight begin; undefined if there are none, or none that came from the queue. */
   get position(): number | undefined {
-    return this.#batch !== undefined && this.#batch.unsettled > 0 ? this.#batch.position : undefined;
+    return this.#batch !== undefined && this.#batch.unsettled > 0 && this.#work?.isReplay === false ? this.#batch.position : undefined;
+  }
+
+  /** Records in flight that are on disk as well. */
+  get inFlightOnDisk(): number {
+    return this.#work?.ticket === undefined ? 0 : this.inFlight;
   }
 
   /** Resolves when all is settled and the exporter has let go of the records: to false if it was abandoned. Never rejects. */
-  async run(taken: TakenBatch): Promise<boolean> {
-    const batch = new BatchParts(taken);
+  async run(work: Work): Promise<boolean> {
+    const batch = new BatchParts(work.taken);
     this.#batch = batch;
+    this.#work = work;
     for (let part = batch.next(); part !== undefined; part = batch.next()) {
       const delivered = await this.delivery.deliver(batch.isSplit ? part : this.#withinSize(part), batch.isSplit);
       if (delivered === undefined) {
@@ -76,12 +85,20 @@ export class BatchRunner {
       }
     }
     this.#batch = undefined;
+    this.#work = undefined;
+    this.#spool?.settle(work);
     return true;
   }
 
-  /** Leaves what is in flight to the caller, who ends the delivery next. */
-  abandon(): void {
+  /**
+   * Gives what is in flight to the spool, if there is one; the caller ends the delivery next.
+   * @returns how many records are left to the caller
+   */
+  abandon(): number {
+    const left = this.#batch === undefined ? 0 : this.#batch.unsettled - this.#keep(this.#batch.rest());
     this.#batch = undefined;
+    this.#work = undefined;
+    return left;
   }
 
   #settle(batch: BatchParts, delivered: Delivered): void {
@@ -97,6 +114,7 @@ export class BatchRunner {
         this.#lose(batch, records, delivered.reason, delivered.message);
         break;
     }
+    batch.current = [];
     this.#ledger.noteSettlement();
     this.#ledger.flushes.settleUpTo(this.#observer.settledPosition());
   }
@@ -122,12 +140,18 @@ export class BatchRunner {
     }
   }
 
-  /** The only place where exported records are given up. */
+  /** The only place where exported records are given up; those that another attempt could deliver later go to the spool. */
   #lose(batch: BatchParts, records: readonly LogRecord[], reason: LossReason, message: string): void {
     this.#ledger.noteFailure(message);
     const { position } = batch;
+    const kept = reason === 'retry_exhausted' ? this.#keep(records) : 0;
     batch.settle(records.length);
-    this.#ledger.noteLoss(reason, records.length, position);
+    this.#ledger.noteLoss(reason, records.length - kept, position);
+  }
+
+  /** @returns how many records the spool has taken over */
+  #keep(records: readonly LogRecord[]): number {
+    return this.#spool === undefined || this.#work === undefined || records.length === 0 ? 0 : this.#spool.keep(this.#work, records);
   }
 
   #withinSize(records: LogRecord[]): LogRecord[] {
@@ -139,6 +163,9 @@ export class BatchRunner {
     const { maxAgeMillis } = this.#options;
     const batch = this.#batch;
     const now = Date.now();
+    if (batch !== undefined) {
+      batch.current = records;
+    }
     if (maxAgeMillis === undefined || batch === undefined || !records.some((record) => isExpired(record, maxAgeMillis, now))) {
       return records;
     }
@@ -155,6 +182,7 @@ export class BatchRunner {
       }
       return isKept;
     });
+    batch.current = kept;
     this.#ledger.flushes.settleUpTo(this.#observer.settledPosition());
     return kept;
   }

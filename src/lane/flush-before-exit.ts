@@ -1,7 +1,7 @@
-import type { LaneGroup } from './lane-group';
+import type { LaneGroup, Undelivered } from './lane-group';
 
 /** Waits for the flush at the natural end of the process; an attempt is aborted when no lane has moved for `quietMillis`. */
-export async function flushBeforeExit(lanes: LaneGroup, quietMillis: number, flush: () => Promise<unknown>): Promise<void> {
+export async function flushBeforeExit(lanes: LaneGroup, quietMillis: number, flush: () => Promise<Undelivered>): Promise<Undelivered> {
   let { progress } = lanes;
   const watch = setInterval(() => {
     const now = lanes.progress;
@@ -10,6 +10,7 @@ export async function flushBeforeExit(lanes: LaneGroup, quietMillis: number, flu
     }
     progress = now;
   }, quietMillis);
-  await flush();
+  const undelivered = await flush();
   clearInterval(watch);
+  return undelivered;
 }

@@ -33,8 +33,10 @@ export class Intake {
     const takesAll = builtIn !== undefined && !options.batchSizeIsSet;
     this.#dueRecords = takesAll ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
     this.#dueBytes = options.maxQueueBytes === undefined ? Infinity : options.maxQueueBytes / 2;
-    this.#maxBatchRecords = takesAll ? MAX_BATCH_RECORDS : options.maxExportBatchSize;
-    this.#maxBatchBytes = options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity;
+    // With a spool half of the queue is never in flight, so that what goes to disk to make room goes in pieces.
+    const share = options.spool === undefined ? 1 : 2;
+    this.#maxBatchRecords = Math.min(takesAll ? MAX_BATCH_RECORDS : options.maxExportBatchSize, Math.ceil(options.maxQueueSize / share));
+    this.#maxBatchBytes = Math.min(options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity, (options.maxQueueBytes ?? Infinity) / share);
     this.#sizeOf = builtIn === undefined ? estimateRecordBytes : (record) => builtIn.sizeOf(record);
   }
 
@@ -81,6 +83,18 @@ export class Intake {
     const queue = this.#queue;
     const byRecords = queue.maxRecords - queue.size;
     return queue.maxBytes === Infinity || queue.bytes === 0 ? byRecords : Math.min(byRecords, Math.floor((queue.maxBytes - queue.bytes) / recordBytes));
+  }
+
+  /** The oldest records that wait, which stay where they are. */
+  oldest(maxRecords: number): LogRecord[] {
+    return this.#queue.oldest(maxRecords);
+  }
+
+  /** Removes so many of the oldest records. */
+  removeOldest(count: number): void {
+    for (let removed = 0; removed < count; removed++) {
+      this.#queue.evictOldest();
+    }
   }
 
   takeBatch(): TakenBatch {

@@ -30,7 +30,7 @@ export interface LaneGroupObserver {
 export class LaneGroup {
   readonly lanes: readonly Lane[];
 
-  constructor(lanes: readonly ResolvedLane[], scope: ExportScope, observer: LaneGroupObserver) {
+  constructor(lanes: readonly ResolvedLane[], scope: ExportScope, observer: LaneGroupObserver, spoolOwner: string) {
     const laneObserver = {
       onLoss: () => observer.onLoss(),
       onRoom: () => observer.onRoom(),
@@ -38,7 +38,7 @@ export class LaneGroup {
       onFailing: (lane: Lane, message: string) => diag.warn(`otel-log-queue: lane ${lane.name} cannot deliver and tries again: ${message}`),
       onRecovered: (lane: Lane) => diag.info(`otel-log-queue: lane ${lane.name} delivers again`),
     };
-    this.lanes = lanes.map(({ name, exporter, options }) => new Lane(name, exporter, options, scope, laneObserver));
+    this.lanes = lanes.map(({ name, exporter, options }) => new Lane(name, exporter, options, scope, laneObserver, spoolOwner));
     this.lanes.forEach(failIfNotLoaded);
   }
 
@@ -71,8 +71,9 @@ export class LaneGroup {
     this.lanes.forEach((lane) => lane.startNow());
   }
 
-  async flush(timeoutMillis: number): Promise<Undelivered> {
-    const results = await Promise.all(this.lanes.map(async (lane) => ({ name: lane.name, ...(await lane.flush(timeoutMillis)) })));
+  /** @param isLast nothing is brought back from a spool any more */
+  async flush(timeoutMillis: number, isLast = false): Promise<Undelivered> {
+    const results = await Promise.all(this.lanes.map(async (lane) => ({ name: lane.name, ...(await lane.flush(timeoutMillis, isLast)) })));
     return {
       lost: Object.fromEntries(results.filter(({ lost }) => Object.keys(lost).length > 0).map(({ name, lost }) => [name, lost])),
       queued: Object.fromEntries(results.filter(({ remaining }) => remaining > 0).map(({ name, remaining }) => [name, remaining])),

@@ -1,4 +1,4 @@
-import { LossCounter, type LaneState, type LaneStats, type LossReason } from '../stats';
+import { LossCounter, type LaneStats, type LossReason } from '../stats';
 import { FlushWaiters } from './flush-waiters';
 
 /**
@@ -33,8 +33,8 @@ export class LaneLedger {
     return this.#lastFailure;
   }
 
-  noteOffer(): void {
-    this.#offered++;
+  noteOffer(count = 1): void {
+    this.#offered += count;
   }
 
   noteDelivery(count: number): void {
@@ -55,7 +55,7 @@ export class LaneLedger {
     this.losses.add(reason, count);
   }
 
-  stats(queued: number, inFlight: number, retries: number, state: LaneState): LaneStats {
-    return { offered: this.#offered, delivered: this.#delivered, queued, inFlight, spooled: 0, replayed: 0, retries, state, dropped: { ...this.losses.counts } };
+  stats(now: Omit<LaneStats, 'offered' | 'delivered' | 'dropped'>): LaneStats {
+    return { offered: this.#offered, delivered: this.#delivered, ...now, dropped: { ...this.losses.counts } };
   }
 }

@@ -1,6 +1,7 @@
 import { diag } from '@opentelemetry/api';
 import { checkInteger, checkNumber, checkObject, warnUnknownKeys } from '../check';
 import { resolveOverflowPolicy, type OverflowPolicyName, type OverflowPolicyOptions, type ResolvedOverflowPolicy } from '../queue/overflow-policy';
+import { resolveSpoolOptions, type ResolvedSpoolOptions, type SpoolOptions } from '../spool/spool-options';
 import { DEFAULT_RETRY, type RetryOptions } from './retry';
 
 /** Options of one lane; given to the processor, they are the default of all its lanes. */
@@ -35,6 +36,8 @@ export interface LaneOptions {
   readonly exportTimeoutMillis?: number;
   /** When and how long a failed batch is tried again, and, after five failures in a row, how rarely any is tried; `false`: a failed batch is lost at once. */
   readonly retry?: Partial<RetryOptions> | false;
+  /** Where records go on disk that cannot be delivered now, and come back from; `false`, for a lane: not even where the processor says so. Default: nowhere. */
+  readonly spool?: SpoolOptions | false;
 }
 
 export interface ResolvedLaneOptions {
@@ -51,6 +54,7 @@ export interface ResolvedLaneOptions {
   readonly scheduledDelayMillis: number;
   readonly exportTimeoutMillis: number;
   readonly retry: RetryOptions | false;
+  readonly spool: ResolvedSpoolOptions | undefined;
 }
 
 export const LANE_OPTION_KEYS = [
@@ -66,6 +70,7 @@ export const LANE_OPTION_KEYS = [
   'scheduledDelayMillis',
   'exportTimeoutMillis',
   'retry',
+  'spool',
 ] as const satisfies readonly (keyof LaneOptions)[];
 
 const DEFAULT_MAX_QUEUE_SIZE = 2048;
@@ -112,6 +117,7 @@ export function resolveLaneOptions(owner: string, options: LaneOptions): Resolve
     scheduledDelayMillis: integer('scheduledDelayMillis', 0, MAX_TIMER_MILLIS) ?? 1000,
     exportTimeoutMillis: integer('exportTimeoutMillis', 0, MAX_TIMER_MILLIS) ?? 30_000,
     retry: resolveRetry(`${owner}retry`, options.retry),
+    spool: options.spool === undefined || options.spool === false ? undefined : resolveSpoolOptions(`${owner}spool`, options.spool),
   };
 }
 

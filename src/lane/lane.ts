@@ -2,14 +2,14 @@ import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { ExportError } from '../exporters/export-error';
 import type { LogRecord } from '../record';
 import type { LaneStats, LossCounter, LossReason } from '../stats';
-import { BatchClock } from './batch-clock';
 import { BatchRunner } from './batch-runner';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
-import { Intake } from './intake';
 import { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
+import { LaneSpool } from './lane-spool';
+import { WorkSource } from './work-source';
 
 /** What a lane tells its owner; each call is cheap and does not throw. */
 export interface LaneObserver {
@@ -32,10 +32,10 @@ export interface LaneObserver {
 export class Lane {
   readonly #options: ResolvedLaneOptions;
   readonly #observer: LaneObserver;
-  readonly #intake: Intake;
+  readonly #spool: LaneSpool | undefined;
+  readonly #source: WorkSource;
   readonly #runner: BatchRunner;
   readonly #ledger: LaneLedger;
-  readonly #clock: BatchClock;
   #isDelivering = false;
   #isFailed = false;
   #isEnded = false;
@@ -46,18 +46,23 @@ export class Lane {
     options: ResolvedLaneOptions,
     scope: ExportScope,
     observer: LaneObserver,
+    spoolOwner: string,
   ) {
     this.#options = options;
     this.#observer = observer;
     this.#ledger = new LaneLedger(() => observer.onLoss());
-    this.#intake = new Intake(exporter, options, () => this.#noteEviction());
-    this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, {
+    this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, this.#ledger, () => this.#startIfDue());
+    this.#source = new WorkSource(exporter, options, this.#spool, () => this.#noteEviction(), () => this.#startIfDue());
+    this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, this.#spool, {
       onFailing: (message) => observer.onFailing(this, message),
       onRecovered: () => observer.onRecovered(this),
       onStateChange: () => observer.onStateChange(),
       settledPosition: () => this.#settledPosition,
     });
-    this.#clock = new BatchClock(options.scheduledDelayMillis, () => this.#startIfDue());
+    if (this.#spool?.hasReplay === true) {
+      // Not from here: the owner of the lane does not know it yet.
+      setImmediate(() => this.#startIfDue());
+    }
   }
 
   get losses(): LossCounter {
@@ -71,7 +76,7 @@ export class Lane {
 
   /** Records that are neither delivered nor lost. */
   get pending(): number {
-    return this.#intake.length + this.#runner.inFlight;
+    return this.#source.length + this.#runner.inFlight;
   }
 
   /** Grows with every record that is delivered or lost. */
@@ -95,58 +100,66 @@ export class Lane {
     return this.#runner.isFailing || this.#isOver;
   }
 
-  /** Whether the queue has room for a record of this size. */
+  /** Whether there is room for a record of this size. */
   fits(bytes: number): boolean {
-    return this.#intake.fits(bytes);
+    return this.#source.fits(bytes);
   }
 
   /** What waits is due: it has waited elsewhere. */
   startNow(): void {
-    this.#clock.expire();
+    this.#source.expire();
     this.#startIfDue();
   }
 
   /** How many more records of this size the queue has room for. */
   roomFor(recordBytes: number): number {
-    return this.#intake.roomFor(recordBytes);
+    return this.#source.roomFor(recordBytes);
   }
 
   /** @param bytes an estimate; only looked at if `maxQueueBytes` is set */
   offer(record: LogRecord, severityNumber: number | undefined, bytes: number): void {
     this.#ledger.noteOffer();
-    const reason = this.#intake.offer(record, severityNumber, bytes);
+    const reason = this.#source.offer(record, severityNumber, bytes, this.#isDelivering);
     if (reason !== undefined) {
       this.losses.add(reason, 1);
-    } else if (this.#intake.hasEnough) {
-      if (!this.#isDelivering) {
-        this.#clock.startTurn();
-      }
-    } else {
-      this.#clock.startTimer();
     }
   }
 
-  /** Resolves when every record offered before is delivered or lost, when the lane cannot deliver now, or after the time-out. */
-  async flush(timeoutMillis: number): Promise<LaneFlushResult> {
+  /**
+   * Resolves when every record offered before is delivered, lost or on disk, when the lane cannot deliver now, or after the time-out.
+   * @param isLast nothing is brought back from the disk any more
+   */
+  async flush(timeoutMillis: number, isLast = false): Promise<LaneFlushResult> {
     const end = Date.now() + timeoutMillis;
+    if (isLast) {
+      this.#spool?.endReplays();
+    }
     const result = await this.#flushRecords(timeoutMillis);
     if (result.remaining === 0 && !this.#isOver) {
       await flushExporter(this.exporter, this.name, end - Date.now());
     }
+    if (this.#spool !== undefined && !this.#isOver && (result.remaining > 0 || isLast)) {
+      this.#source.spillAll();
+      this.#runner.delivery.surrender();
+      // A turn of the microtask queue for what was surrendered.
+      await Promise.resolve();
+      return { ...result, remaining: Math.min(result.remaining, this.#source.length + this.#runner.inFlight - this.#runner.inFlightOnDisk) };
+    }
     return result;
   }
 
-  /** A flush, then the end: what is left is lost as `shutdown_timeout`. Ends within the time-out. */
+  /** A flush, then the end: what is left goes to the spool or is lost as `shutdown_timeout`. Ends within the time-out. */
   async shutdown(timeoutMillis: number): Promise<void> {
     const end = Date.now() + timeoutMillis;
     const hurry = setTimeout(() => this.#runner.delivery.hurryResources(), timeoutMillis / 2);
+    this.#spool?.endReplays();
     await this.#flushRecords(timeoutMillis);
     clearTimeout(hurry);
     this.end();
     await shutdownExporter(this.exporter, this.name, end - Date.now());
   }
 
-  /** Counts all that is pending as lost, at once. */
+  /** Gives all that is pending to the spool, or counts it as lost, at once. */
   end(): void {
     if (!this.#isEnded) {
       this.#isEnded = true;
@@ -169,7 +182,14 @@ export class Lane {
   }
 
   stats(): LaneStats {
-    return this.#ledger.stats(this.#intake.length, this.#runner.inFlight, this.#runner.delivery.retries, this.#isFailed ? 'failed' : this.#runner.delivery.state);
+    const { delivery, inFlight } = this.#runner;
+    const { spooled = 0, replayed = 0, journaled = 0 } = this.#spool ?? {};
+    return this.#ledger.stats({ queued: this.#source.length, inFlight, spooled, replayed, journaled, retries: delivery.retries, state: this.#isFailed ? 'failed' : delivery.state });
+  }
+
+  /** Records in flight that are on disk as well: whatever happens to this process, they are not lost. */
+  get inFlightOnDisk(): number {
+    return this.#runner.inFlightOnDisk;
   }
 
   get #isOver(): boolean {
@@ -178,69 +198,75 @@ export class Lane {
 
   /** The only place where pending records are given up without an attempt. */
   #abandon(pendingAs: LossReason, laterAs: LossReason, cause: ExportError): void {
-    this.#clock.stop();
-    const lost = this.pending;
     const position = this.#settledPosition;
-    this.#intake.clear();
-    this.#intake.close(laterAs);
-    this.#runner.abandon();
+    this.#spool?.unblock();
+    this.#source.spillAll();
+    const lost = this.#source.length + this.#runner.abandon();
+    this.#source.close(laterAs);
+    this.#spool?.close();
     this.#ledger.noteLoss(pendingAs, lost, position);
     this.#ledger.flushes.giveUp(this.#settledPosition);
     this.#runner.delivery.end(cause);
     this.#observer.onRoom();
   }
 
-  /** Everything before it is delivered or lost. */
+  /** Everything before it is delivered, lost or on disk. */
   get #settledPosition(): number {
-    return this.#runner.position ?? this.#intake.headPosition;
+    return this.#runner.position ?? this.#source.headPosition;
   }
 
-  #isDue(): boolean {
-    const intake = this.#intake;
-    return intake.length > 0 && (intake.hasEnough || this.#clock.isUp || this.#ledger.flushes.target > intake.headPosition);
+  get #flushTarget(): number {
+    return this.#ledger.flushes.target;
   }
 
   #startIfDue(): void {
-    if (!this.#isDelivering && !this.#isOver && this.#isDue()) {
+    if (this.#isDelivering) {
+      this.#spillIfDue();
+    } else if (!this.#isOver && this.#source.hasWork(this.#flushTarget)) {
       this.#isDelivering = true;
       void this.#deliverWhileDue();
-    } else if (this.#intake.length === 0) {
-      this.#clock.reset();
+    } else {
+      this.#source.resetIfEmpty();
+    }
+  }
+
+  /** What is due and cannot be delivered now goes to disk; in a journal also what would have to wait for the batch in flight. */
+  #spillIfDue(): void {
+    if (this.#spool !== undefined && (this.isFailing || this.#spool.isJournal) && this.#source.isDue(this.#flushTarget)) {
+      this.#source.spillAll();
+      this.#ledger.flushes.settleUpTo(this.#settledPosition);
     }
   }
 
   async #deliverWhileDue(): Promise<void> {
-    while (this.#isDue()) {
-      this.#clock.reset();
-      const batch = this.#intake.takeBatch();
-      if (!(await this.#runner.run(batch))) {
+    for (let work = this.#source.next(this.#flushTarget); work !== undefined; work = this.#source.next(this.#flushTarget)) {
+      if (!(await this.#runner.run(work))) {
         return;
       }
       // Not earlier: what the exporter holds is in memory, and so in the bound.
-      this.#intake.release(batch);
+      this.#source.release(work);
       this.#observer.onRoom();
     }
     this.#isDelivering = false;
-    if (this.#intake.length > 0) {
-      this.#clock.startTimer();
-    }
+    this.#source.rest();
   }
 
   #noteEviction(): void {
-    this.#ledger.noteLoss('queue_full', 1, this.#intake.headPosition - 1);
+    this.#ledger.noteLoss('queue_full', 1, this.#source.headPosition - 1);
     this.#ledger.flushes.settleUpTo(this.#settledPosition);
   }
 
   #flushRecords(timeoutMillis: number): Promise<LaneFlushResult> {
     return new Promise((resolve) => {
-      const waiter = this.#ledger.flushes.add(this.#intake.endPosition, this.#runner.delivery.attempt, (result) => {
+      const { flushes } = this.#ledger;
+      const waiter = flushes.add(this.#source.endPosition, this.#runner.delivery.attempt, (result) => {
         clearTimeout(timer);
         resolve(result);
       });
-      const timer = setTimeout(() => this.#ledger.flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
-      this.#ledger.flushes.settleUpTo(this.#settledPosition);
+      const timer = setTimeout(() => flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
+      flushes.settleUpTo(this.#settledPosition);
       if (this.#isDelivering && !this.#runner.delivery.hurry()) {
-        this.#ledger.flushes.giveUp(this.#settledPosition, waiter);
+        flushes.giveUp(this.#settledPosition, waiter);
       }
       this.#startIfDue();
     });

@@ -124,6 +124,18 @@ export class RecordQueue {
     return true;
   }
 
+  /** The oldest waiting records, at most `maxRecords` of them, which stay where they are. */
+  oldest(maxRecords: number): LogRecord[] {
+    const records: LogRecord[] = [];
+    for (let segment: Segment | undefined = this.#first; segment !== undefined && records.length < maxRecords; segment = segment.next) {
+      const count = Math.min(segment.length, maxRecords - records.length);
+      for (let index = 0; index < count; index++) {
+        records.push(segment.records[(segment.head + index) & MASK] as LogRecord);
+      }
+    }
+    return records;
+  }
+
   /**
    * Takes the oldest records, at most `maxRecords` of them and, but for a first one that is larger by itself, at most `maxBytes` as `sizeOf` counts.
    * At least one record must wait.

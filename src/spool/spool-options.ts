@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { checkBoolean, checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from '../check';
 
 /** A lane's overflow on disk. */
@@ -31,7 +32,8 @@ export function resolveSpoolOptions(option: string, value: unknown): ResolvedSpo
   warnUnknownKeys(option, given, OPTION_KEYS);
   const { maxBytes, fsync, mode, replay } = given;
   return {
-    directory: checkString(`${option}.directory`, given['directory']),
+    // Now, because the application may change its working directory.
+    directory: resolve(checkString(`${option}.directory`, given['directory'])),
     maxBytes: maxBytes === undefined ? DEFAULT_MAX_BYTES : checkInteger(`${option}.maxBytes`, maxBytes, 1),
     fsync: fsync === undefined ? false : checkBoolean(`${option}.fsync`, fsync),
     mode: mode === undefined ? 'overflow' : checkOneOf(`${option}.mode`, mode, ['overflow', 'journal']),

@@ -1,6 +1,7 @@
 import { createExporter } from '../exporters/description';
 import type { ExecutionPlace } from '../exporters/execution-place';
 import { ExportScope } from '../lane/export-scope';
+import { flushBeforeExit } from '../lane/flush-before-exit';
 import { LaneGroup, type Undelivered } from '../lane/lane-group';
 import { SharedQueueConsumer } from '../queue/shared-queue-consumer';
 import { FrameReader } from './frame-reader';
@@ -15,6 +16,9 @@ export interface RingDrainObserver {
   readonly onLoss: (lane: string, lastFailure: string | undefined) => void;
 }
 
+// Of the time the main thread waits at an exit.
+const QUIET_PART = 0.6;
+
 /** Takes records off the ring into its lanes and delivers them: in the worker thread, or on the event loop where there can be no thread. */
 export class RingDrain {
   readonly scope = new ExportScope();
@@ -24,6 +28,7 @@ export class RingDrain {
   readonly #pump: Pump;
   readonly #told = new Map<string, string>();
   readonly #intervalMillis: number;
+  readonly #quietMillis: number;
   #turnIsSet = false;
 
   /** @throws TypeError or RangeError if an exporter cannot be made */
@@ -36,13 +41,14 @@ export class RingDrain {
       this.#pump.noteRoom();
       this.#publishSoon();
     };
-    this.lanes = new LaneGroup(lanes, this.scope, { onLoss: () => this.#publishSoon(), onRoom: noteChange, onStateChange: noteChange });
+    this.lanes = new LaneGroup(lanes, this.scope, { onLoss: () => this.#publishSoon(), onRoom: noteChange, onStateChange: noteChange }, data.spoolOwner);
     this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.lanes, data.lanes.map(({ options }) => options), () => this.#publish());
+    this.#quietMillis = data.exitTimeoutMillis * QUIET_PART;
     this.#intervalMillis = Math.min(...data.lanes.map(({ options }) => Math.max(options.scheduledDelayMillis, 10)));
   }
 
   get figures(): ThreadFigures {
-    return { offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => lane.stats()) };
+    return { offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => ({ ...lane.stats(), inFlightOnDisk: lane.inFlightOnDisk })) };
   }
 
   /** Works until a `shutdown` command. Does not keep the event loop alive. */
@@ -61,9 +67,20 @@ export class RingDrain {
     if (type === 'shutdown') {
       this.#pump.stop();
     }
-    const undelivered = await (type === 'shutdown' ? this.lanes.shutdown(left) : this.lanes.flush(left));
+    const undelivered = await this.#finish(type, left);
     this.#publish();
     return undelivered;
+  }
+
+  async #finish(type: ThreadCommand['type'], timeoutMillis: number): Promise<Undelivered> {
+    if (type === 'shutdown') {
+      return this.lanes.shutdown(timeoutMillis);
+    }
+    if (type === 'flush') {
+      return this.lanes.flush(timeoutMillis);
+    }
+    // The main thread waits for so long without progress; before that, what hangs has to be stopped, and be on disk where there is a spool.
+    return flushBeforeExit(this.lanes, this.#quietMillis, () => this.lanes.flush(timeoutMillis, true));
   }
 
   /** Takes what is in the ring up to that position, within the time-out. */

@@ -28,11 +28,17 @@ const HEAD_BYTES = 16;
 
 // Figures: two of the pump, then for each lane its counters and its losses.
 const PUMP_FIGURES = 2;
-const LANE_COUNTERS = 8;
+const LANE_COUNTERS = 10;
 const LANE_FIGURES = LANE_COUNTERS + REASONS.length;
 
 // Written in turn, so that a thread that dies while it writes leaves the last whole picture behind.
 const COPIES = 2;
+
+/** What a lane in the thread has done. */
+export interface LaneFigures extends LaneStats {
+  /** Records in flight that are on disk as well. */
+  readonly inFlightOnDisk: number;
+}
 
 /** A consistent picture of what the thread has done. */
 export interface ThreadFigures {
@@ -40,7 +46,7 @@ export interface ThreadFigures {
   readonly offered: number;
   /** Records whose frame could not be read. */
   readonly unreadable: number;
-  readonly lanes: readonly LaneStats[];
+  readonly lanes: readonly LaneFigures[];
 }
 
 export function createSharedStats(lanes: number): SharedArrayBuffer {
@@ -75,7 +81,7 @@ export class SharedStats {
     this.#noteProgress();
   }
 
-  write(offered: number, unreadable: number, lanes: readonly LaneStats[]): void {
+  write(offered: number, unreadable: number, lanes: readonly LaneFigures[]): void {
     const version = Atomics.load(this.#words, VERSION) + 1;
     const figures = this.#copyOf(version);
     figures[0] = offered;
@@ -88,6 +94,8 @@ export class SharedStats {
       figures[index++] = lane.inFlight;
       figures[index++] = lane.spooled;
       figures[index++] = lane.replayed;
+      figures[index++] = lane.journaled;
+      figures[index++] = lane.inFlightOnDisk;
       figures[index++] = lane.retries;
       figures[index++] = STATES.indexOf(lane.state);
       for (const reason of REASONS) {
@@ -138,9 +146,9 @@ export class SharedStats {
 
   #read(version: number): ThreadFigures {
     const figures = this.#copyOf(version);
-    const lanes: LaneStats[] = [];
+    const lanes: LaneFigures[] = [];
     for (let lane = 0; lane < this.#laneCount; lane++) {
-      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, spooled = 0, replayed = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
+      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, spooled = 0, replayed = 0, journaled = 0, inFlightOnDisk = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
       const dropped: LossCounts = {};
       REASONS.forEach((reason, index) => {
         const count = lost[index] ?? 0;
@@ -148,7 +156,7 @@ export class SharedStats {
           dropped[reason] = count;
         }
       });
-      lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, retries, state: STATES[state] ?? 'ready', dropped });
+      lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, journaled, inFlightOnDisk, retries, state: STATES[state] ?? 'ready', dropped });
     }
     return { offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
   }

@@ -1,6 +1,6 @@
 import type { WorkerStats } from '../queue-worker';
 import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
-import type { ThreadFigures } from './shared-stats';
+import type { LaneFigures, ThreadFigures } from './shared-stats';
 
 /** What two threads, one after the other, have done together. */
 export function sumOfFigures(before: ThreadFigures, now: ThreadFigures): ThreadFigures {
@@ -11,11 +11,19 @@ export function sumOfFigures(before: ThreadFigures, now: ThreadFigures): ThreadF
   };
 }
 
-/** The same with everything that is pending in the lanes lost for this reason. */
+/** The same with everything that is pending in the lanes lost for this reason, but for what is on disk. */
 export function withPendingLost(figures: ThreadFigures, reason: LossReason): ThreadFigures {
   return {
     ...figures,
-    lanes: figures.lanes.map((lane) => ({ ...lane, queued: 0, inFlight: 0, state: 'shutdown', dropped: withLoss(lane.dropped, reason, lane.queued + lane.inFlight) })),
+    lanes: figures.lanes.map((lane) => ({
+      ...lane,
+      queued: 0,
+      inFlight: 0,
+      inFlightOnDisk: 0,
+      spooled: lane.spooled + lane.inFlightOnDisk,
+      state: 'shutdown',
+      dropped: withLoss(lane.dropped, reason, lane.queued + lane.inFlight - lane.inFlightOnDisk),
+    })),
   };
 }
 
@@ -36,7 +44,12 @@ export function lostBetween(before: WorkerStats, after: WorkerStats, front: stri
   return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }
 
-function sumOfLanes(before: LaneStats | undefined, now: LaneStats): LaneStats {
+/** Without what is nobody's business outside. */
+export function publicStats({ inFlightOnDisk, ...lane }: LaneFigures): LaneStats {
+  return lane;
+}
+
+function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigures {
   if (before === undefined) {
     return now;
   }
@@ -46,8 +59,11 @@ function sumOfLanes(before: LaneStats | undefined, now: LaneStats): LaneStats {
   }
   return {
     ...now,
-    offered: before.offered + now.offered,
+    // What the dead one has left on disk, its successor has found there and counted again.
+    offered: before.offered - before.spooled + now.offered,
     delivered: before.delivered + now.delivered,
+    replayed: before.replayed + now.replayed,
+    journaled: before.journaled + now.journaled,
     retries: before.retries + now.retries,
     dropped,
   };

@@ -9,6 +9,9 @@ export interface RingData {
   readonly lanes: readonly { readonly name: string; readonly exporter: ExporterDescription; readonly options: ResolvedLaneOptions }[];
   readonly queue: SharedQueueMemory;
   readonly table: SharedArrayBuffer;
+  /** Names this processor in its spools: a thread that takes a dead one's place goes on with what that has left. */
+  readonly spoolOwner: string;
+  readonly exitTimeoutMillis: number;
 }
 
 /** What the thread is started with. */

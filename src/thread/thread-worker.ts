@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { diag, type Context } from '@opentelemetry/api';
 import { performance } from 'node:perf_hooks';
 import type { ExporterDescription } from '../exporters/description';
@@ -9,11 +10,11 @@ import type { QueueWorker, WorkerStats } from '../queue-worker';
 import { capacityWithin, createSharedQueueMemory } from '../queue/shared-queue';
 import { SharedQueueProducer } from '../queue/shared-queue-producer';
 import { settledResourceAttributes, type LogRecord, type Resource } from '../record';
-import type { LaneStats, LossCounts, LossReason } from '../stats';
+import type { LossCounts, LossReason } from '../stats';
 import { FrameWriter } from './frame-writer';
-import type { ThreadFigures } from './shared-stats';
+import type { LaneFigures, ThreadFigures } from './shared-stats';
 import { createStringTable, StringTableWriter } from './string-table';
-import { lostBetween, pendingByLane, withLoss, withPendingLost } from './thread-figures';
+import { lostBetween, pendingByLane, publicStats, withLoss, withPendingLost } from './thread-figures';
 import { ThreadSupervisor } from './thread-supervisor';
 
 export interface ThreadWorkerOptions {
@@ -61,7 +62,7 @@ export class ThreadWorker implements QueueWorker {
       policy: options.ring.policy,
       maxRecords: options.ring.maxRecords,
     });
-    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table }, options, () => this.#producer.taken, {
+    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table, spoolOwner: randomUUID(), exitTimeoutMillis: options.exitTimeoutMillis }, options, () => this.#producer.taken, {
       onLoss: () => observer.onLoss(),
       onRoom: () => observer.onRoom(),
       onEventLoop: () => {
@@ -171,7 +172,7 @@ export class ThreadWorker implements QueueWorker {
       queued: isOver ? 0 : pending,
       queuedBytes: isOver ? 0 : this.#producer.usedBytes,
       capacity: { bytes: this.#producer.capacityBytes, ...(this.#options.ring.maxRecords === undefined ? undefined : { records: this.#options.ring.maxRecords }) },
-      lanes: Object.fromEntries(this.#options.lanes.map(({ name }, index) => [name, figures.lanes[index] as LaneStats])),
+      lanes: Object.fromEntries(this.#options.lanes.map(({ name }, index) => [name, publicStats(figures.lanes[index] as LaneFigures)])),
     };
   }
 

@@ -42,7 +42,7 @@ class Scenario {
   ) {
     const noop = (): void => undefined;
     const resolved = resolveLaneOptions('', { scheduledDelayMillis: 1, retry: { initialDelayMillis: 1, maxDelayMillis: 1 }, ...options });
-    this.lane = new Lane('test', this.exporter, resolved, new ExportScope(), { onLoss: noop, onFailing: noop, onRecovered: noop, onRoom: noop, onStateChange: noop });
+    this.lane = new Lane('test', this.exporter, resolved, new ExportScope(), { onLoss: noop, onFailing: noop, onRecovered: noop, onRoom: noop, onStateChange: noop }, 'owner');
   }
 
   async apply(step: Step): Promise<void> {

@@ -11,7 +11,7 @@ const observer = (): LaneObserver => ({ onLoss: jest.fn(), onFailing: jest.fn(),
 const lanes: Lane[] = [];
 
 function makeLane(exporter: LogRecordExporter, options: LaneOptions = {}, watched = observer()): Lane {
-  const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), watched);
+  const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), watched, 'owner');
   lanes.push(lane);
   return lane;
 }

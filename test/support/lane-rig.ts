@@ -12,7 +12,7 @@ export class LaneRig {
   lane(exporter: LogRecordExporter, options: LaneOptions = {}): Lane {
     const check = (): void => this.#check();
     const observer = { onLoss: check, onRoom: check, onStateChange: check, onFailing: check, onRecovered: check };
-    const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), observer);
+    const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), observer, 'owner');
     this.#lanes.push(lane);
     return lane;
   }

@@ -30,7 +30,7 @@ class PumpRig {
     this.producer = new SharedQueueProducer(queue, { writer: new FrameWriter(new StringTableWriter(table), queue.data), policy: { policy: 'drop' } });
     this.consumer = new SharedQueueConsumer(queue);
     const resolved = lanes.map((lane, index) => ({ name: `lane${index}`, exporter: lane.exporter, options: resolveLaneOptions('', { scheduledDelayMillis: 1, ...lane }) }));
-    this.lanes = new LaneGroup(resolved, new ExportScope(), { onLoss: () => undefined, onRoom: () => this.pump.noteRoom(), onStateChange: () => this.pump.noteRoom() });
+    this.lanes = new LaneGroup(resolved, new ExportScope(), { onLoss: () => undefined, onRoom: () => this.pump.noteRoom(), onStateChange: () => this.pump.noteRoom() }, 'owner');
     const reader = new StringTableReader(table);
     this.pump = new Pump(this.consumer, new FrameReader(reader), reader, this.lanes, resolved.map(({ options }) => options), () => undefined);
     rigs.push(this);

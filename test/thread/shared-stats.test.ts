@@ -1,10 +1,9 @@
-import type { LaneStats } from '../../src/stats';
-import { createSharedStats, SharedStats } from '../../src/thread/shared-stats';
+import { createSharedStats, SharedStats, type LaneFigures } from '../../src/thread/shared-stats';
 
-const lane = (delivered: number): LaneStats => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 4, replayed: 5, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 } });
+const lane = (delivered: number): LaneFigures => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 4, replayed: 5, journaled: 6, inFlightOnDisk: 7, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 } });
 
 /** What dies in the middle of `write`. */
-const killing = (): LaneStats => ({
+const killing = (): LaneFigures => ({
   ...lane(99),
   get inFlight(): number {
     throw new Error('killed');
