@@ -141,8 +141,11 @@ export class Lane {
     if (this.#spool !== undefined && !this.#isOver && (result.remaining > 0 || isLast)) {
       this.#source.spillAll();
       this.#runner.delivery.surrender();
-      // A turn of the microtask queue for what was surrendered.
-      await Promise.resolve();
+      if (isLast) {
+        this.abortAttempt('there was no time to wait for an answer');
+      }
+      // A turn for what was surrendered to come to rest.
+      await new Promise((resolve) => setImmediate(resolve));
       return { ...result, remaining: Math.min(result.remaining, this.#source.length + this.#runner.inFlight - this.#runner.inFlightOnDisk) };
     }
     return result;
@@ -176,8 +179,9 @@ export class Lane {
     }
   }
 
-  /** Fails the running attempt, if its exporter can be aborted. */
+  /** Fails the running attempt, if its exporter can be aborted. Pending flushes do not wait for another one. */
   abortAttempt(message: string): void {
+    this.#ledger.flushes.adoptRunningAttempt();
     this.#runner.delivery.abortAttempt(new ExportError(message, { retryable: true }));
   }
 
