@@ -6,6 +6,7 @@ import { BatchRunner } from './batch-runner';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
+import { mostBatchRecords } from './intake';
 import { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
 import { LaneSpool } from './lane-spool';
@@ -51,7 +52,7 @@ export class Lane {
     this.#options = options;
     this.#observer = observer;
     this.#ledger = new LaneLedger(() => observer.onLoss());
-    this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, this.#ledger, () => this.#startIfDue());
+    this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, mostBatchRecords(exporter, options), this.#ledger, () => this.#startIfDue());
     this.#source = new WorkSource(exporter, options, this.#spool, () => this.#noteEviction(), () => this.#startIfDue());
     this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, this.#spool, {
       onFailing: (message) => observer.onFailing(this, message),

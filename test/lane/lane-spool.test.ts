@@ -170,8 +170,7 @@ describe('what comes first after an outage', () => {
       }
       exporter.calls[call]?.succeed();
     }
-    // A batch from the disk holds up to 1,024 records, so that three empty it.
-    expect(kinds).toEqual(['fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'fresh', 'fresh']);
+    expect(kinds).toEqual(['fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'disk', 'fresh', 'fresh', 'fresh', 'disk', 'fresh']);
     await settle(lane, exporter);
     expect(sorted(exporter.delivered)).toEqual(range(0, next));
   });
@@ -196,6 +195,17 @@ describe('what comes first after an outage', () => {
       return queued + inFlight + spooled === 0;
     });
   }
+});
+
+it.each([[10], [300]])('a batch from the disk holds no more records than one from memory: %i', async (maxExportBatchSize) => {
+  const exporter = new ScriptedBuiltIn([transient(), {}]);
+  const lane = await failingLane(exporter, { maxExportBatchSize });
+  rig.offer(lane, 1, 1000);
+  await until(() => lane.stats().spooled === 999);
+  await lane.flush(100_000);
+  await until(() => lane.stats().delivered === 1000);
+  expect(Math.max(...exporter.attempts.map(({ length }) => length))).toBeLessThanOrEqual(maxExportBatchSize);
+  expect(sorted(exporter.delivered)).toEqual(range(0, 1000));
 });
 
 describe('a spool at the end and after it', () => {
