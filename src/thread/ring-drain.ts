@@ -49,7 +49,7 @@ export class RingDrain {
   }
 
   get figures(): ThreadFigures {
-    return { offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => ({ ...lane.stats(), inFlightOnDisk: lane.inFlightOnDisk })) };
+    return { isPublished: true, offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => ({ ...lane.stats(), inFlightOnDisk: lane.inFlightOnDisk })) };
   }
 
   /** Works until a `shutdown` command. Does not keep the event loop alive. */
