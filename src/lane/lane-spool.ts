@@ -54,6 +54,7 @@ export class LaneSpool {
     this.#store = new SpoolStore(options, lane, owner, {
       onLost: (reason, count, message) => {
         ledger.noteFailure(message);
+        ledger.handover.noteDiskLoss(reason, count);
         ledger.losses.add(reason, count);
       },
     });

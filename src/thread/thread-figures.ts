@@ -1,6 +1,7 @@
+import type { LaneFigures } from '../lane/lane-figures';
 import type { WorkerStats } from '../queue-worker';
-import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
-import type { LaneFigures, ThreadFigures } from './shared-stats';
+import { lossesSince, sumOfLosses, type LossCounts, type LossReason } from '../stats';
+import type { ThreadFigures } from './shared-stats';
 
 /** What two threads, one after the other, have done together. */
 export function sumOfFigures(before: ThreadFigures, now: ThreadFigures): ThreadFigures {
@@ -20,9 +21,11 @@ export function withPendingLost(figures: ThreadFigures, reason: LossReason): Thr
       queued: 0,
       inFlight: 0,
       inFlightOnDisk: 0,
+      exporting: 0,
       spooled: lane.spooled + lane.inFlightOnDisk,
       state: 'shutdown',
       dropped: withLoss(lane.dropped, reason, lane.queued + lane.inFlight - lane.inFlightOnDisk),
+      lostAfterHandover: withLoss(lane.lostAfterHandover, reason, lane.inFlightOnDisk > 0 ? 0 : lane.exporting),
     })),
   };
 }
@@ -44,18 +47,9 @@ export function lostBetween(before: WorkerStats, after: WorkerStats, front: stri
   return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }
 
-/** Without what is nobody's business outside. */
-export function publicStats({ inFlightOnDisk, ...lane }: LaneFigures): LaneStats {
-  return lane;
-}
-
 function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigures {
   if (before === undefined) {
     return now;
-  }
-  let { dropped } = now;
-  for (const [reason, count] of Object.entries(before.dropped) as [LossReason, number][]) {
-    dropped = withLoss(dropped, reason, count);
   }
   return {
     ...now,
@@ -64,7 +58,10 @@ function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigu
     delivered: before.delivered + now.delivered,
     replayed: before.replayed + now.replayed,
     journaled: before.journaled + now.journaled,
+    // Here it has: what the dead one had handed over and left on disk counts twice.
+    handedOver: before.handedOver + now.handedOver,
     retries: before.retries + now.retries,
-    dropped,
+    dropped: sumOfLosses(before.dropped, now.dropped),
+    lostAfterHandover: sumOfLosses(before.lostAfterHandover, now.lostAfterHandover),
   };
 }
