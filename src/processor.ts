@@ -3,6 +3,7 @@ import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import type { EventLoopObserver } from './event-loop-worker';
 import { onProcessExit } from './exit-hook';
 import { FlushError } from './flush-error';
+import { HEALTH_VIEW, type HealthView } from './health-check';
 import type { Undelivered } from './lane/lane-group';
 import { LossRecords } from './loss-records';
 import { LossReporter, type LossSource } from './loss-reporter';
@@ -131,6 +132,11 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
       lost: laneLosses.reduce((sum, laneLost) => sum + laneLost, lost),
       lanes: Object.fromEntries(Object.entries(worker.lanes).map(([name, lane]) => [name, publicStats(lane)])),
     };
+  }
+
+  /** For `healthCheck`. */
+  get [HEALTH_VIEW](): HealthView {
+    return { isShutDown: this.#shutdown !== undefined, recentLosses: this.#reporter.recent };
   }
 
   /** The worker's figures, with all that was lost in front of the lanes. */
