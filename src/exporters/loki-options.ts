@@ -24,7 +24,12 @@ export interface LokiExporterOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For one request, up to the last byte of its answer, in milliseconds; 0 is no limit. Default 10000. */
   readonly timeoutMillis?: number | undefined;
-  /** Default `gzip`. */
+  /**
+   * How a push is written. `protobuf` is exact on every version of Loki: before 3.6 it keeps the escapes of JSON in structured metadata, such as those of a stack trace.
+   * Default `json`.
+   */
+  readonly encoding?: 'json' | 'protobuf' | undefined;
+  /** Default `gzip`. VictoriaLogs takes protobuf only with `none`. */
   readonly compression?: 'gzip' | 'none' | undefined;
   /**
    * Resource attributes that become labels; all others become structured metadata. Loki takes 15 labels a stream, what is beyond them stays structured metadata.
@@ -43,6 +48,7 @@ export interface ResolvedLokiOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMillis: number;
+  readonly encoding: 'json' | 'protobuf';
   readonly compression: 'gzip' | 'none';
   readonly indexAttributes: readonly string[];
   readonly maxLineBytes: number;
@@ -89,6 +95,7 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
   'bearerToken',
   'headers',
   'timeoutMillis',
+  'encoding',
   'compression',
   'indexAttributes',
   'maxLineBytes',
@@ -103,7 +110,7 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
 export function resolveLokiOptions(options: LokiExporterOptions = {}, environment: Environment = process.env): ResolvedLokiOptions {
   checkSecretObject('the options of loki()', options);
   warnUnknownKeys('loki()', options, KEYS);
-  const { url, labels, tenantId, headers, timeoutMillis, compression, indexAttributes, maxLineBytes, detectedLevel } = options;
+  const { url, labels, tenantId, headers, timeoutMillis, encoding, compression, indexAttributes, maxLineBytes, detectedLevel } = options;
   const target = url === undefined ? (environmentUrl(environment) ?? pushUrl('the default', DEFAULT_URL)) : pushUrl('loki url', url);
   const authorization = authorizationOf(options);
   return {
@@ -116,6 +123,7 @@ export function resolveLokiOptions(options: LokiExporterOptions = {}, environmen
       ...(tenantId !== undefined && checkHeaders('loki tenantId', { 'x-scope-orgid': checkTenantId(tenantId) })),
     },
     timeoutMillis: checkInteger('loki timeoutMillis', timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS, 0, MAX_TIMEOUT_MILLIS),
+    encoding: checkOneOf('loki encoding', encoding ?? 'json', ['json', 'protobuf']),
     compression: checkOneOf('loki compression', compression ?? 'gzip', ['gzip', 'none']),
     indexAttributes: indexAttributes === undefined ? DEFAULT_INDEX_ATTRIBUTES : checkIndexAttributes(indexAttributes),
     maxLineBytes: checkInteger('loki maxLineBytes', maxLineBytes ?? DEFAULT_MAX_LINE_BYTES, 1),
