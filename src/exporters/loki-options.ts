@@ -4,6 +4,7 @@ import { readString, type Environment } from '../environment';
 import { checkHeaders, checkHttpUrl, checkSecretObject, type CheckedHttpUrl } from './http-options';
 import { MAX_LABEL_VALUE_BYTES } from './loki-contexts';
 import { wellFormed } from './loki-values';
+import { withTls, type ResolvedTlsOptions, type TlsOptions } from './tls-options';
 
 /** Options of `loki()`. */
 export interface LokiExporterOptions {
@@ -40,6 +41,8 @@ export interface LokiExporterOptions {
   readonly maxLineBytes?: number | undefined;
   /** Sends `detected_level` as structured metadata, made of the severity number. Left alone, Loki believes the severity text first. Default true. */
   readonly detectedLevel?: boolean | undefined;
+  /** For an `https:` URL. Default: what Node trusts, and no client certificate. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** Plain, cloneable and complete. Tenant and credentials are among the headers. */
@@ -53,6 +56,7 @@ export interface ResolvedLokiOptions {
   readonly indexAttributes: readonly string[];
   readonly maxLineBytes: number;
   readonly detectedLevel: boolean;
+  readonly tls?: ResolvedTlsOptions;
 }
 
 const DEFAULT_URL = 'http://localhost:3100';
@@ -100,6 +104,7 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
   'indexAttributes',
   'maxLineBytes',
   'detectedLevel',
+  'tls',
 ];
 
 /**
@@ -110,7 +115,7 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
 export function resolveLokiOptions(options: LokiExporterOptions = {}, environment: Environment = process.env): ResolvedLokiOptions {
   checkSecretObject('the options of loki()', options);
   warnUnknownKeys('loki()', options, KEYS);
-  const { url, labels, tenantId, headers, timeoutMillis, encoding, compression, indexAttributes, maxLineBytes, detectedLevel } = options;
+  const { url, labels, tenantId, headers, timeoutMillis, encoding, compression, indexAttributes, maxLineBytes, detectedLevel, tls } = options;
   const target = url === undefined ? (environmentUrl(environment) ?? pushUrl('the default', DEFAULT_URL)) : pushUrl('loki url', url);
   const authorization = authorizationOf(options);
   return {
@@ -128,6 +133,7 @@ export function resolveLokiOptions(options: LokiExporterOptions = {}, environmen
     indexAttributes: indexAttributes === undefined ? DEFAULT_INDEX_ATTRIBUTES : checkIndexAttributes(indexAttributes),
     maxLineBytes: checkInteger('loki maxLineBytes', maxLineBytes ?? DEFAULT_MAX_LINE_BYTES, 1),
     detectedLevel: checkBoolean('loki detectedLevel', detectedLevel ?? true),
+    ...withTls('loki', tls, target.url, url !== undefined, environment, []),
   };
 }
 

@@ -54,12 +54,12 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     const resolved = resolveLokiOptions(options, environment);
-    const { url, headers, timeoutMillis } = resolved;
+    const { url, headers, timeoutMillis, tls } = resolved;
     // The tenant is no credential, and Loki's messages are about it.
     const secrets = headerSecrets(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'x-scope-orgid')));
     this.#isProtobuf = resolved.encoding === 'protobuf';
     this.#compress = resolved.compression === 'gzip';
-    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
+    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets, tls });
     this.#headers = { 'content-type': this.#isProtobuf ? 'application/x-protobuf' : 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
     this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
     if (place === 'thread') {

@@ -53,7 +53,7 @@ describe('protobuf', () => {
         expect(protobufContent).toEqual(jsonBody && contentOf(jsonStreams(jsonBody.bytes)));
         expect([protobufBody?.records, protobufBody?.streams]).toEqual([jsonBody?.records, jsonBody?.streams]);
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 
