@@ -26,7 +26,7 @@ export interface ScriptedAnswer {
 }
 
 export interface FakeLokiOptions {
-  /** Refuse what is older than 7 days or more than 10 minutes ahead, as Loki does. Default false: most test records have fixed times. */
+  /** Refuse what is older than 7 days, more than 10 minutes ahead or more than an hour behind its stream, as Loki does. Default false: most test records have fixed times. */
   readonly checksTime?: boolean;
   /** Default 262144. */
   readonly maxLineBytes?: number;
@@ -39,6 +39,7 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 65_536;
 const MAX_METADATA_ENTRIES = 128;
 const MAX_LABELS = 15;
+const MAX_BEHIND_NANOS = 3600n * 1_000_000_000n;
 
 /** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores. */
 export class FakeLoki {
@@ -51,6 +52,8 @@ export class FakeLoki {
   readonly #options: FakeLokiOptions;
   readonly #script: ScriptedAnswer[] = [];
   readonly #known = new Set<string>();
+  /** The newest time of each stream. */
+  readonly #newest = new Map<string, bigint>();
 
   private constructor(options: FakeLokiOptions) {
     this.#options = options;
@@ -126,8 +129,13 @@ export class FakeLoki {
     if (messageBytes > MAX_MESSAGE_BYTES) {
       throw new Refusal(500, `rpc error: code = ResourceExhausted desc = grpc: received message larger than max (${messageBytes} vs. ${MAX_MESSAGE_BYTES})`);
     }
-    for (const entry of accepted) {
-      this.#store(entry);
+    // As the ingester does it: what the last stream has met is the answer, whatever the others have met.
+    let behind: string | undefined;
+    for (const labels of new Set(accepted.map((entry) => entry.labels))) {
+      behind = this.#append(accepted.filter((entry) => entry.labels === labels));
+    }
+    if (behind !== undefined) {
+      return { status: 400, body: behind };
     }
     return refused.length === 0 ? { status: 204 } : { status: 400, body: `${refused.length} errors like: ${refused[0]}` };
   }
@@ -173,6 +181,24 @@ export class FakeLoki {
       return 'structured metadata too large';
     }
     return metadata.length > MAX_METADATA_ENTRIES ? 'too many structured metadata labels' : undefined;
+  }
+
+  /** Stores entries of one stream; the words about those that are too far behind. */
+  #append(entries: readonly StoredEntry[]): string | undefined {
+    const stream = JSON.stringify(sorted(entries[0]?.labels ?? {}));
+    const ignored: StoredEntry[] = [];
+    for (const entry of entries) {
+      const timestamp = BigInt(entry.timestamp);
+      const newest = this.#newest.get(stream) ?? timestamp;
+      if (this.#options.checksTime === true && timestamp < newest - MAX_BEHIND_NANOS) {
+        ignored.push(entry);
+      } else {
+        this.#newest.set(stream, timestamp > newest ? timestamp : newest);
+        this.#store(entry);
+      }
+    }
+    const [first] = ignored;
+    return first && `entry with timestamp ${first.timestamp} ignored, reason: 'entry too far behind',\nuser 'fake', total ignored: ${ignored.length} out of ${entries.length} for stream: ${stream}`;
   }
 
   #store(entry: StoredEntry): void {
