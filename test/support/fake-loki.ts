@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodePush, Refusal, uncompressed, type DecodedStream } from './loki-decode';
+import { normalized } from './loki-normalization';
 
 export interface StoredEntry {
   readonly labels: Readonly<Record<string, string>>;
@@ -23,6 +24,8 @@ export interface ScriptedAnswer {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The push is stored nevertheless. Default false. */
+  readonly isStored?: boolean;
 }
 
 export interface FakeLokiOptions {
@@ -100,7 +103,8 @@ export class FakeLoki {
     try {
       const bytes = uncompressed(headers, body);
       text = headers['content-type']?.startsWith('application/json') === true ? bytes.toString() : '';
-      answer = this.#script.shift() ?? this.#push(method, url, headers, bytes);
+      const [scripted] = this.#script.splice(0, 1);
+      answer = scripted !== undefined && scripted.isStored !== true ? scripted : { ...this.#push(method, url, headers, bytes), ...scripted };
     } catch (error) {
       answer = error instanceof Refusal ? { status: error.status, body: error.message } : { status: 400, body: String(error) };
     }
@@ -210,41 +214,6 @@ export class FakeLoki {
       this.entries.push(entry);
     }
   }
-}
-
-/** `LabelNamer.Build` of prometheus/otlptranslator, character by character as it is written there. */
-function labelName(key: string): string {
-  const isReserved = Buffer.byteLength(key) >= 4 && key.startsWith('__') && key.endsWith('__');
-  let name = '';
-  let afterUnderscore = false;
-  for (const character of isReserved ? key.slice(2, -2) : key) {
-    const isValid = character.length === 1 && /[a-zA-Z0-9]/.test(character);
-    if (isValid) {
-      name += character;
-    } else if (!afterUnderscore) {
-      name += '_';
-    }
-    afterUnderscore = !isValid;
-  }
-  name = isReserved ? `__${name}__` : name;
-  if (/[0-9]/.test(name.charAt(0))) {
-    name = `key_${name}`;
-  }
-  if (name.replaceAll('_', '') === '') {
-    throw new Refusal(500, key === '' ? 'label name is empty' : `normalization for label name ${JSON.stringify(key)} resulted in invalid name ${JSON.stringify(name)}`);
-  }
-  return name;
-}
-
-function normalized(metadata: readonly [string, string][]): Record<string, string> {
-  const stored: Record<string, string> = {};
-  for (const [key, value] of metadata) {
-    const name = labelName(key);
-    if (value !== '') {
-      stored[name] = value.replaceAll('\ufffd', ' ');
-    }
-  }
-  return stored;
 }
 
 function messageBytesOf({ line, metadata }: StoredEntry): number {
