@@ -137,3 +137,8 @@ test.each([1, 2, 127, 128, 255, 256, 16_383, 16_384, 65_536, 3_000_000])('a bloc
   const bytes = Buffer.alloc(length, 'abc');
   expect(Buffer.from(uncompress(Buffer.concat([snappyLiteralHead(length), bytes]))).equals(bytes)).toBe(true);
 });
+
+test('a body that is no block of Snappy is refused by the fake as by Loki', () => {
+  const [body] = bodiesOf([makeRecord(1)], new LokiProtobufPush());
+  expect(() => protobufStreams((body?.bytes as Uint8Array).subarray(10))).toThrow('snappy: corrupt input');
+});
