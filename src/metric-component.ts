@@ -18,17 +18,20 @@ export function processorAttributes(): Attributes {
 
 /** The attributes that name an exporter and, where that is known, its server. */
 export function exporterAttributes(exporter: LogRecordExporter | ExporterDescription): Attributes {
-  if (exporter instanceof OtlpLogRecordExporter || exporter instanceof LokiLogRecordExporter) {
-    return exporterAttributes(exporter.description);
+  if (exporter instanceof OtlpLogRecordExporter) {
+    return otlpAttributes(exporter.backend);
+  }
+  if (exporter instanceof LokiLogRecordExporter) {
+    return lokiAttributes(exporter.backend);
   }
   if (!isDescription(exporter)) {
     return componentAttributes(exporter.constructor.name || 'log_record_exporter');
   }
   switch (exporter.type) {
     case 'otlp':
-      return { ...componentAttributes(exporter.options.protocol === 'http/json' ? 'otlp_http_json_log_exporter' : 'otlp_http_log_exporter'), ...serverAttributes(exporter.options.url) };
+      return otlpAttributes(exporter.options);
     case 'loki':
-      return { ...componentAttributes('loki_http_log_exporter'), ...serverAttributes(exporter.options.url) };
+      return lokiAttributes(exporter.options);
     case 'module':
       return componentAttributes(nameOfModuleExporter(exporter.options));
     case 'stdout':
@@ -36,6 +39,14 @@ export function exporterAttributes(exporter: LogRecordExporter | ExporterDescrip
     case 'counting':
       return componentAttributes(`${exporter.type}_log_exporter`);
   }
+}
+
+function otlpAttributes({ url, protocol }: { readonly url?: string | undefined; readonly protocol?: string | undefined }): Attributes {
+  return { ...componentAttributes(protocol === 'http/json' ? 'otlp_http_json_log_exporter' : 'otlp_http_log_exporter'), ...serverAttributes(url) };
+}
+
+function lokiAttributes({ url }: { readonly url?: string | undefined }): Attributes {
+  return { ...componentAttributes('loki_http_log_exporter'), ...serverAttributes(url) };
 }
 
 /** `<type>/<number>`, the form that the conventions recommend: few values, and the same ones after each start. */
