@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { cachedFolder } from '../../test/support/cache-folder';
+import { ROOT } from '../load/build';
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+/** A line of releases of the OpenTelemetry SDK: `0.2xx` is that of the devDependencies, the others have a folder in `test/sdk-lines`. */
+export type SdkLine = '0.2xx' | '3.x';
+
+const SCOPE = '@opentelemetry';
+
+function dependenciesOf(line: SdkLine): Readonly<Record<string, string>> {
+  const read = (path: string): Manifest => JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest;
+  return (line === '0.2xx' ? read(ROOT).devDependencies : read(lockFolder(line)).dependencies) ?? {};
+}
+
+const lockFolder = (line: SdkLine): string => join(ROOT, 'test', 'sdk-lines', line);
+
+/** The version of `sdk-logs`, by which users know a line. */
+export const sdkVersion = (line: SdkLine): string => dependenciesOf(line)[`${SCOPE}/sdk-logs`] ?? '';
+
+/**
+ * The folder in which the suite runs with this line.
+ * For the line of the devDependencies that is the repository. For another one it is a copy, in a folder where that line is installed:
+ * so everything finds it the way an application does, threads, ES modules, child processes and the compiler included, and no test can meet both lines.
+ * @throws Error if the line lacks a package that the repository has
+ */
+export function checkoutWith(line: SdkLine): string {
+  if (line === '0.2xx') {
+    return ROOT;
+  }
+  requireSamePackages(line);
+  const locks = lockFolder(line);
+  const names = ['package.json', 'package-lock.json'];
+  const home = cachedFolder(names.map((name) => readFileSync(join(locks, name), 'utf8')).join('\n'), (draft) => {
+    names.forEach((name) => cpSync(join(locks, name), join(draft, name)));
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false'], { cwd: draft, stdio: 'pipe' });
+  });
+  return copyInto(join(home, 'checkout'), Object.keys(dependenciesOf(line)));
+}
+
+function requireSamePackages(line: SdkLine): void {
+  const installed = dependenciesOf(line);
+  // Part of `api` from 1.10 on.
+  const missing = Object.keys(dependenciesOf('0.2xx')).filter((name) => name.startsWith(`${SCOPE}/`) && name !== `${SCOPE}/api-logs` && !(name in installed));
+  if (missing.length > 0) {
+    throw new Error(`test/sdk-lines/${line}/package.json lacks ${missing.join(', ')}: npm install --package-lock-only --save-exact there`);
+  }
+}
+
+/** A copy of the repository whose `node_modules` has links to everything but these packages and the scope of OpenTelemetry: those are found one folder higher. */
+function copyInto(checkout: string, replaced: readonly string[]): string {
+  rmSync(checkout, { recursive: true, force: true });
+  mkdirSync(join(checkout, 'node_modules'), { recursive: true });
+  for (const name of readdirSync(ROOT).filter((each) => each !== 'node_modules' && !each.startsWith('.'))) {
+    // With their times, by which the build is known to be newer than the sources.
+    cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
+  }
+  const own = new Set([SCOPE, '.cache', '.package-lock.json', ...replaced]);
+  for (const name of readdirSync(join(ROOT, 'node_modules')).filter((each) => !own.has(each))) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(checkout, 'node_modules', name));
+  }
+  return checkout;
+}
