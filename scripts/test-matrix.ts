@@ -51,8 +51,9 @@ function main(): number {
       runs.push(timed(`Types of SDK ${sdkVersion(sdk)}`, () => checkTypes(folder)));
     }
   }
-  for (const [index, { node, sdk }] of cells.entries()) {
-    const skipped = positionals.length === 0 && index > 0 ? RUN_ONCE.map(({ pattern }) => pattern) : [];
+  for (const cell of cells) {
+    const { node, sdk } = cell;
+    const skipped = positionals.length === 0 && cell !== CELLS[0] ? RUN_ONCE.map(({ pattern }) => pattern) : [];
     const args = ['--maxWorkers=2', ...positionals, ...(skipped.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...skipped] : [])];
     runs.push(timed(`Node ${node}, SDK ${sdkVersion(sdk)}`, () => runJest(nodeProgram(node), folders.get(sdk) as string, args)));
   }

@@ -24,6 +24,20 @@ const lockFolder = (line: SdkLine): string => join(ROOT, 'test', 'sdk-lines', li
 /** The version of `sdk-logs`, by which users know a line. */
 export const sdkVersion = (line: SdkLine): string => dependenciesOf(line)[`${SCOPE}/sdk-logs`] ?? '';
 
+/** Installs this line, once; returns the `node_modules` folder. */
+export function installLine(line: SdkLine): string {
+  return line === '0.2xx' ? join(ROOT, 'node_modules') : join(installLocked(lockFolder(line)), 'node_modules');
+}
+
+/** Installs what a lock file says into the cache outside the repository, once; returns the folder. */
+function installLocked(locks: string): string {
+  const names = ['package.json', 'package-lock.json'];
+  return cachedFolder(names.map((name) => readFileSync(join(locks, name), 'utf8')).join('\n'), (draft) => {
+    names.forEach((name) => cpSync(join(locks, name), join(draft, name)));
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false'], { cwd: draft, stdio: 'pipe' });
+  });
+}
+
 /**
  * The folder in which the suite runs with this line.
  * For the line of the devDependencies that is the repository. For another one it is a copy, in a folder where that line is installed:
@@ -35,13 +49,7 @@ export function checkoutWith(line: SdkLine): string {
     return ROOT;
   }
   requireSamePackages(line);
-  const locks = lockFolder(line);
-  const names = ['package.json', 'package-lock.json'];
-  const home = cachedFolder(names.map((name) => readFileSync(join(locks, name), 'utf8')).join('\n'), (draft) => {
-    names.forEach((name) => cpSync(join(locks, name), join(draft, name)));
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false'], { cwd: draft, stdio: 'pipe' });
-  });
-  return copyInto(join(home, 'checkout'), Object.keys(dependenciesOf(line)));
+  return copyInto(join(installLocked(lockFolder(line)), 'checkout'), Object.keys(dependenciesOf(line)));
 }
 
 function requireSamePackages(line: SdkLine): void {
