@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodeProgram } from '../test/support/node-releases';
-import { ensureBuilt } from './load/build';
+import { ensureBuilt, ROOT } from './load/build';
 import { CELLS, RUN_ONCE, type Cell } from './matrix/cells';
 import { runJest, type Counts } from './matrix/jest-run';
-import { checkoutWith, sdkVersion, type SdkLine } from './matrix/sdk-line';
+import { checkoutWith, sdkVersion, type Checkout, type SdkLine } from './matrix/sdk-line';
 
 // The suite on every supported Node with its SDK line: `npm run test:matrix`, or a part of it: `npm run test:matrix -- --node 24 --sdk 3.x test/lane`.
 
@@ -44,19 +44,32 @@ function main(): number {
     return WRONG_ARGUMENT;
   }
   ensureBuilt();
-  const folders = new Map<SdkLine, string>([...new Set(cells.map(({ sdk }) => sdk))].map((sdk) => [sdk, checkoutWith(sdk)]));
+  const checkouts = new Map<SdkLine, Checkout>([...new Set(cells.map(({ sdk }) => sdk))].map((sdk) => [sdk, checkoutWith(sdk)]));
+  try {
+    return report(runAll(cells, checkouts, positionals));
+  } finally {
+    checkouts.forEach((checkout) => checkout.remove());
+  }
+}
+
+function runAll(cells: readonly Cell[], checkouts: ReadonlyMap<SdkLine, Checkout>, chosenTests: readonly string[]): Run[] {
   const runs: Run[] = [];
-  for (const [sdk, folder] of folders) {
-    if (sdk !== '0.2xx' && positionals.length === 0) {
+  const isWhole = chosenTests.length === 0;
+  for (const [sdk, { folder }] of checkouts) {
+    if (sdk !== '0.2xx' && isWhole) {
       runs.push(timed(`Types of SDK ${sdkVersion(sdk)}`, () => checkTypes(folder)));
     }
   }
   for (const cell of cells) {
-    const { node, sdk } = cell;
-    const skipped = positionals.length === 0 && cell !== CELLS[0] ? RUN_ONCE.map(({ pattern }) => pattern) : [];
-    const args = ['--maxWorkers=2', ...positionals, ...(skipped.length > 0 ? ['--testPathIgnorePatterns', '/node_modules/', ...skipped] : [])];
-    runs.push(timed(`Node ${node}, SDK ${sdkVersion(sdk)}`, () => runJest(nodeProgram(node), folders.get(sdk) as string, args)));
+    const skipped = isWhole && cell !== CELLS[0] ? ['--testPathIgnorePatterns', '/node_modules/', ...RUN_ONCE.map(({ pattern }) => pattern)] : [];
+    const folder = checkouts.get(cell.sdk)?.folder ?? ROOT;
+    runs.push(timed(`Node ${cell.node}, SDK ${sdkVersion(cell.sdk)}`, () => runJest(nodeProgram(cell.node), folder, ['--maxWorkers=2', ...chosenTests, ...skipped])));
   }
+  return runs;
+}
+
+/** The last line is for programs. */
+function report(runs: readonly Run[]): number {
   process.stdout.write(`\n${runs.map(line).join('')}`);
   const total = (count: 'passed' | 'failed'): number => runs.reduce((sum, run) => sum + run[count], 0);
   process.stdout.write(`\n${total('passed')} passed, ${total('failed')} failed\n`);

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { cachedFolder } from '../../test/support/cache-folder';
-import { ROOT } from '../load/build';
+import { PACKAGE_PATH, ROOT } from '../load/build';
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -38,18 +38,26 @@ function installLocked(locks: string): string {
   });
 }
 
+/** Where the suite runs. */
+export interface Checkout {
+  readonly folder: string;
+  remove(): void;
+}
+
 /**
  * The folder in which the suite runs with this line.
  * For the line of the devDependencies that is the repository. For another one it is a copy, in a folder where that line is installed:
  * so everything finds it the way an application does, threads, ES modules, child processes and the compiler included, and no test can meet both lines.
  * @throws Error if the line lacks a package that the repository has
  */
-export function checkoutWith(line: SdkLine): string {
+export function checkoutWith(line: SdkLine): Checkout {
   if (line === '0.2xx') {
-    return ROOT;
+    return { folder: ROOT, remove: () => undefined };
   }
   requireSamePackages(line);
-  return copyInto(join(installLocked(lockFolder(line)), 'checkout'), Object.keys(dependenciesOf(line)));
+  const folder = mkdtempSync(join(installLocked(lockFolder(line)), 'checkout-'));
+  copyInto(folder, Object.keys(dependenciesOf(line)));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 function requireSamePackages(line: SdkLine): void {
@@ -62,16 +70,16 @@ function requireSamePackages(line: SdkLine): void {
 }
 
 /** A copy of the repository whose `node_modules` has links to everything but these packages and the scope of OpenTelemetry: those are found one folder higher. */
-function copyInto(checkout: string, replaced: readonly string[]): string {
-  rmSync(checkout, { recursive: true, force: true });
-  mkdirSync(join(checkout, 'node_modules'), { recursive: true });
+function copyInto(checkout: string, replaced: readonly string[]): void {
+  mkdirSync(join(checkout, 'node_modules'));
   for (const name of readdirSync(ROOT).filter((each) => each !== 'node_modules' && !each.startsWith('.'))) {
-    // With their times, by which the build is known to be newer than the sources.
-    cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
+    cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
   }
+  // Newer than the copied sources: there is one build, with the packages of the repository, and users of every line get that one.
+  const now = new Date();
+  utimesSync(join(checkout, relative(ROOT, PACKAGE_PATH)), now, now);
   const own = new Set([SCOPE, '.cache', '.package-lock.json', ...replaced]);
   for (const name of readdirSync(join(ROOT, 'node_modules')).filter((each) => !own.has(each))) {
     symlinkSync(join(ROOT, 'node_modules', name), join(checkout, 'node_modules', name));
   }
-  return checkout;
 }
