@@ -113,7 +113,8 @@ const httpScenarios: HttpScenario[] = [
       await until(() => rig.lane.retries === 1);
       rig.emit(1000);
       await rig.settle();
-      expect(rig.lane.retries).toBe(2);
+      // One more where a machine under load answers later than REQUEST_TIMEOUT_MILLIS.
+      expect(rig.lane.retries).toBeGreaterThanOrEqual(2);
     },
   },
   {
