@@ -6,6 +6,7 @@ export type { SpoolOptions } from './spool/spool-options';
 export type { OverflowPolicyName, OverflowPolicyOptions } from './queue/overflow-policy';
 export type { LaneState, LaneStats, LossCounts, LossReason, QueueStats } from './stats';
 export type { Loss, OnLoss } from './loss-reporter';
+export { healthCheck, type Health, type HealthStatus, type LaneHealth } from './health-check';
 export { FlushError } from './flush-error';
 export { ExportError, type ExportErrorOptions } from './exporters/export-error';
 export type { ExporterDescription } from './exporters/description';

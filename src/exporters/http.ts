@@ -128,14 +128,14 @@ export class HttpPoster {
         clearImmediate(lastTurn);
         signal.removeEventListener('abort', onAbort);
       };
-      const fail = (problem: string, retryable = true, status?: number): void => {
+      const fail = (problem: string, retryable = true, status?: number, errorType?: string): void => {
         if (!settled) {
           settle();
-          reject(new ExportError(`POST ${this.shownUrl} failed: ${problem}`, { retryable, status }));
+          reject(new ExportError(`POST ${this.shownUrl} failed: ${problem}`, { retryable, status, errorType }));
           current?.destroy();
         }
       };
-      const onAbort = (): void => fail('aborted');
+      const onAbort = (): void => fail('aborted', true, undefined, signal.reason instanceof ExportError ? signal.reason.errorType : undefined);
 
       const send = (isRepeat: boolean): void => {
         const opened = this.#opened;
@@ -154,12 +154,12 @@ export class HttpPoster {
             this.#destroyIdleSockets();
             attempt(true);
           } else {
-            fail(problemOf(error));
+            fail(problemOf(error), true, undefined, errorTypeOf(error));
           }
         });
         request.on('close', () => {
           if (!hasAnswer && request === current) {
-            fail('the connection was closed without an answer');
+            fail('the connection was closed without an answer', true, undefined, 'ECONNRESET');
           }
         });
         request.on('response', (response) => {
@@ -186,18 +186,18 @@ export class HttpPoster {
         try {
           send(isRepeat);
         } catch (error) {
-          fail(problemOf(error), false);
+          fail(problemOf(error), false, undefined, errorTypeOf(error));
         }
       };
 
       if (this.#closed) {
         fail('the exporter has been shut down', false);
       } else if (signal.aborted) {
-        fail('aborted');
+        onAbort();
       } else {
         signal.addEventListener('abort', onAbort, { once: true });
         if (timeoutMillis > 0) {
-          const onTimeout = (): void => fail(`no complete answer within ${timeoutMillis} ms`);
+          const onTimeout = (): void => fail(`no complete answer within ${timeoutMillis} ms`, true, undefined, 'timeout');
           // An application that has blocked the event loop for longer may find the answer waiting in the socket: one more turn reads it.
           timer = setTimeout(() => (lastTurn = setImmediate(onTimeout)), timeoutMillis);
         }
@@ -226,11 +226,13 @@ function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
 
 /** The code alone: messages of `node:http` can hold bytes of the answer, and those of `node:tls` whole certificates. */
 function problemOf(error: unknown): string {
+  const type = errorTypeOf(error);
+  return type.startsWith('HPE_') ? `the answer is not HTTP (${type})` : type;
+}
+
+function errorTypeOf(error: unknown): string {
   // Happy eyeballs: one error for each address that was tried.
   const first = error instanceof AggregateError ? ((error.errors as unknown[])[0] ?? error) : error;
   const { code, name } = first as NodeJS.ErrnoException;
-  if (code === undefined) {
-    return name;
-  }
-  return code.startsWith('HPE_') ? `the answer is not HTTP (${code})` : code;
+  return code ?? name;
 }

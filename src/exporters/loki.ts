@@ -37,6 +37,7 @@ export function loki(options?: LokiExporterOptions): LokiExporterDescription {
  */
 export class LokiLogRecordExporter extends BuiltInExporter {
   readonly maxBatchBytes = 1024 * 1024;
+  readonly description: LokiExporterDescription;
   readonly #compress: boolean;
   readonly #place: ExecutionPlace;
   readonly #poster: HttpPoster;
@@ -52,6 +53,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     const resolved = resolveLokiOptions(options, environment);
+    this.description = { type: 'loki', options: resolved };
     const { url, headers, timeoutMillis } = resolved;
     // The tenant is no credential, and Loki's messages are about it.
     const secrets = headerSecrets(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'x-scope-orgid')));
@@ -82,14 +84,19 @@ export class LokiLogRecordExporter extends BuiltInExporter {
       this.#mapping.startBatch();
       await encodeInSlices(records, write, signal);
       let rejected = 0;
+      let status: number | undefined;
       let message = 'the records have no valid form';
       for (const body of push.finish()) {
         const response = await this.#poster.post(this.#compress ? await gzipBody(body.json, this.#place) : body.json, this.#headers, signal);
         const judged = judgePush(response, body.records, body.streams, this.#poster);
         rejected += judged.rejected;
+        status = response.status;
         message = judged.words || message;
       }
-      return invalid === 0 && rejected === 0 ? {} : { lost: { ...(invalid > 0 && { invalid }), ...(rejected > 0 && { rejected }) }, message };
+      return {
+        ...(status !== undefined && { status }),
+        ...((invalid > 0 || rejected > 0) && { lost: { ...(invalid > 0 && { invalid }), ...(rejected > 0 && { rejected }) }, message }),
+      };
     } catch (error) {
       throw error === signal.reason && !(error instanceof ExportError) ? new ExportError('aborted', { retryable: true }) : error;
     }

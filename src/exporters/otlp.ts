@@ -89,6 +89,10 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
     }
   }
 
+  get description(): OtlpExporterDescription {
+    return { type: 'otlp', options: this.#options };
+  }
+
   sizeOf(record: LogRecord): number {
     return estimateRecordBytes(record);
   }
@@ -145,7 +149,7 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
       if (rejected === 0 && words !== '') {
         this.#warn(`${this.#poster.shownUrl} has taken all records and says: ${words}`);
       }
-      return outcomeOf(invalid, Math.min(rejected, sent), words);
+      return { ...outcomeOf(invalid, Math.min(rejected, sent), words), status };
     }
     const words = this.#poster.firstWords((format === 'protobuf' ? parseStatusMessage(body) : undefined) ?? body);
     const isRedirect = status >= 300 && status < 400;
