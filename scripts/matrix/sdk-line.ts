@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { cachedFolder } from '../../test/support/cache-folder';
 import { PACKAGE_PATH, ROOT } from '../load/build';
@@ -75,11 +75,20 @@ function copyInto(checkout: string, replaced: readonly string[]): void {
   for (const name of readdirSync(ROOT).filter((each) => each !== 'node_modules' && !each.startsWith('.'))) {
     cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
   }
+  useLogsOfApi(join(checkout, 'scripts', 'examples'));
   // Newer than the copied sources: there is one build, with the packages of the repository, and users of every line get that one.
   const now = new Date();
   utimesSync(join(checkout, relative(ROOT, PACKAGE_PATH)), now, now);
   const own = new Set([SCOPE, '.cache', '.package-lock.json', ...replaced]);
   for (const name of readdirSync(join(ROOT, 'node_modules')).filter((each) => !own.has(each))) {
     symlinkSync(join(ROOT, 'node_modules', name), join(checkout, 'node_modules', name));
+  }
+}
+
+/** The examples are of the line of the repository; users of 3.x have `logs` in the API itself. */
+function useLogsOfApi(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((each) => each.endsWith('.ts'))) {
+    const path = join(folder, name);
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(`'${SCOPE}/api-logs'`, `'${SCOPE}/api'`));
   }
 }

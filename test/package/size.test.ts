@@ -5,10 +5,10 @@ import { ROOT } from '../../scripts/load/build';
 
 // What the main entry may weigh, compressed as a registry sends it: measured, and 5 % more. Whoever raises a figure says in the same commit what it buys.
 const BUDGETS_BYTES = {
-  'index.mjs': 158_400,
-  'index.cjs': 159_200,
+  'index.mjs': 166_700,
+  'index.cjs': 167_400,
   // A part of both of them too, as text.
-  'otel-log-queue-thread.cjs': 45_000,
+  'otel-log-queue-thread.cjs': 46_500,
 };
 
 /** The file and every part of the bundle that it imports. */
