@@ -29,7 +29,6 @@ export function gracefulShutdown(server: GracefulServer, provider: ShutsDown, op
   const { serverTimeoutMillis, ...signalOptions } = checkObject('options', options) as GracefulShutdownOptions;
   const { timeoutMillis = DEFAULT_TIMEOUT_MILLIS } = signalOptions;
   const forServer = serverTimeoutMillis === undefined ? timeoutMillis / 2 : checkInteger('serverTimeoutMillis', serverTimeoutMillis, 0, MAX_TIMER_MILLIS);
-  const drain = new HttpDrain(server);
   const both: ShutsDown = {
     shutdown: async ({ timeoutMillis: left }) => {
       const end = Date.now() + left;
@@ -38,6 +37,8 @@ export function gracefulShutdown(server: GracefulServer, provider: ShutsDown, op
     },
   };
   const remove = shutdownOnSignals(both, { ...signalOptions, timeoutMillis });
+  // Not before the options have been checked.
+  const drain = new HttpDrain(server);
   return () => {
     remove();
     drain.stopFollowing();

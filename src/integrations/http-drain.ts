@@ -30,22 +30,22 @@ export class HttpDrain {
     // An error says that the server was not listening.
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      timer = setTimeout(() => resolve(this.#cutOff()), timeoutMillis);
-    });
+    const timeUp = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMillis)));
     await Promise.race([closed, timeUp]);
     clearTimeout(timer);
+    // Connections that were upgraded are not among these, and are not waited for.
+    this.#server.closeAllConnections();
+    await this.#empty();
   }
 
   stopFollowing(): void {
     this.#server.removeListener('request', this.#onRequest);
   }
 
-  /** Resolves when every response has noticed its end: what logs requests has logged them then. Connections that were upgraded are not waited for. */
-  #cutOff(): Promise<void> {
+  /** Resolves when every response has noticed its end, a moment after the server: what logs requests has logged them then. */
+  #empty(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
-      this.#server.closeAllConnections();
       this.#checkEmpty();
     });
   }

@@ -5,6 +5,9 @@ import type { LogValue } from './logger-source';
 const MAX_DEPTH = 8;
 const MAX_VALUES = 10_000;
 
+/** In the place of what throws when it is read. */
+export const UNREADABLE = '[Unreadable]';
+
 /** Whether Nest and this package take the value for a bag of named values: an object literal, or one without a prototype. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) {
@@ -59,8 +62,8 @@ function convertGuarded(value: object, walk: Walk): LogValue {
   try {
     return convertObject(value, walk);
   } catch {
-    // A getter, a proxy or a `toJSON` of the application.
-    return '[Unreadable]';
+    // A proxy or a `toJSON` of the application.
+    return UNREADABLE;
   } finally {
     walk.ancestors.pop();
   }
@@ -112,7 +115,15 @@ function convertEntries(entries: Iterable<readonly [unknown, unknown]>, walk: Wa
 /** One by one, so that a getter behind the last one that counts is not called. */
 function* fieldsOf(value: object): Iterable<[string, unknown]> {
   for (const key of Object.keys(value)) {
-    yield [key, (value as Record<string, unknown>)[key]];
+    yield [key, fieldOf(value, key)];
+  }
+}
+
+function fieldOf(value: object, key: string): unknown {
+  try {
+    return (value as Record<string, unknown>)[key];
+  } catch {
+    return UNREADABLE;
   }
 }
 

@@ -6,8 +6,8 @@ export interface LogCall {
   readonly messages: readonly unknown[];
   readonly context: string | undefined;
   readonly stack: string | undefined;
-  /** Object literals behind the message. */
-  readonly params: Readonly<Record<string, unknown>>;
+  /** Object literals behind the message; a value of a later one wins. */
+  readonly params: readonly Readonly<Record<string, unknown>>[];
   readonly error: Error | undefined;
 }
 
@@ -28,7 +28,7 @@ export function readLogCall(args: readonly unknown[], mayHaveStack: boolean): Lo
   }
   const context = rest.length > 1 && typeof rest.at(-1) === 'string' ? (rest.pop() as string) : undefined;
   const [message, ...others] = rest;
-  const params = Object.assign({}, ...others.filter(isPlainObject)) as Record<string, unknown>;
+  const params = others.filter(isPlainObject);
   const messages = [message, ...others.filter((other) => !isPlainObject(other))];
   if (mayHaveStack && stack === undefined && messages.length > 1) {
     // `new Logger('Context').error('text')` calls with undefined in the place of the stack.

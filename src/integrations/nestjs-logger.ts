@@ -1,7 +1,7 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
 import { checkObject, checkString } from '../check';
 import { exceptionAttributes, stackAttributes } from './exception-attributes';
-import { isPlainObject, toLogValue } from './log-value';
+import { isPlainObject, toLogValue, UNREADABLE } from './log-value';
 import { checkLoggerSource, SafeLogger, type LoggerSource, type LogValue } from './logger-source';
 import { readLogCall, type LogCall } from './nestjs-arguments';
 import { checkLogLevels, enabledLevels, SEVERITIES } from './nestjs-levels';
@@ -78,12 +78,14 @@ export class OtelLogger implements LoggerService {
         this.#logger.emit({ ...SEVERITIES[level], body, attributes: { ...common, ...exception } });
       });
     } catch (error) {
+      // A message that is called and throws, or that cannot even be looked at.
       this.#logger.failed(error);
+      this.#logger.emit({ ...SEVERITIES[level], body: UNREADABLE, attributes: {} });
     }
   }
 
   #commonAttributes({ params, context = this.#context }: LogCall): Record<string, LogValue> {
-    const attributes = toLogValue(params) as Record<string, LogValue>;
+    const attributes = Object.assign({}, ...params.map(toLogValue)) as Record<string, LogValue>;
     return context === undefined ? attributes : { ...attributes, [CONTEXT]: context };
   }
 }

@@ -56,6 +56,8 @@ export class LogQueueModule implements OnApplicationShutdown {
   /** Delivers what is queued. Never rejects: Nest would end the process with an error. */
   async onApplicationShutdown(): Promise<void> {
     const { shutdown, shutdownTimeoutMillis: timeoutMillis, processor } = this.#options;
+    // Requests that `forceCloseConnections` has cut off notice it, and are logged, a moment after the server has closed.
+    await new Promise(setImmediate);
     await (shutdown === false
       ? settleWithin(() => processor.forceFlush({ timeoutMillis }), timeoutMillis, 'the flush at the shutdown of the application')
       : shutDownWithin(shutdown, timeoutMillis, 'of the application'));
