@@ -29,6 +29,11 @@ export class RequestLogInterceptor implements NestInterceptor {
     return observer === undefined ? next.handle() : next.handle().pipe(tap(observer));
   }
 
+  /** Resolves when no HTTP request is open any more, or after the time-out. */
+  idle(timeoutMillis: number): Promise<void> {
+    return this.#log.idle(timeoutMillis);
+  }
+
   #observe(context: ExecutionContext): { error: (error: unknown) => void; complete?: () => void } | undefined {
     try {
       const handler = `${context.getClass().name}.${context.getHandler().name}`;

@@ -85,7 +85,7 @@ export class OtelLogger implements LoggerService {
   }
 
   #commonAttributes({ params, context = this.#context }: LogCall): Record<string, LogValue> {
-    const attributes = Object.assign({}, ...params.map(toLogValue)) as Record<string, LogValue>;
+    const attributes = Object.assign({}, ...params.map(toLogValue).filter(isPlainObject)) as Record<string, LogValue>;
     return context === undefined ? attributes : { ...attributes, [CONTEXT]: context };
   }
 }

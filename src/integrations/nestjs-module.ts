@@ -22,6 +22,9 @@ export interface LogQueueModuleAsyncOptions extends Pick<ModuleMetadata, 'import
   readonly useExisting?: Type<LogQueueOptionsFactory>;
 }
 
+// The server has closed when this is waited for; a response that is still open then is one of a server that Nest does not know.
+const LAST_REQUESTS_MILLIS = 500;
+
 /**
  * Provides `OtelLogger`, `QueueLogRecordProcessor` and `RequestLogInterceptor`, and delivers what is queued in `onApplicationShutdown`: at `app.close()`, and on a signal after `app.enableShutdownHooks()`, with `useProcessExit` and without.
  *
@@ -29,9 +32,11 @@ export interface LogQueueModuleAsyncOptions extends Pick<ModuleMetadata, 'import
  */
 export class LogQueueModule implements OnApplicationShutdown {
   readonly #options: ResolvedModuleOptions;
+  readonly #interceptor: RequestLogInterceptor;
 
-  constructor(options: ResolvedModuleOptions) {
+  constructor(options: ResolvedModuleOptions, interceptor: RequestLogInterceptor) {
     this.#options = options;
+    this.#interceptor = interceptor;
   }
 
   static forRoot(options: LogQueueModuleForRootOptions): DynamicModule {
@@ -56,8 +61,8 @@ export class LogQueueModule implements OnApplicationShutdown {
   /** Delivers what is queued. Never rejects: Nest would end the process with an error. */
   async onApplicationShutdown(): Promise<void> {
     const { shutdown, shutdownTimeoutMillis: timeoutMillis, processor } = this.#options;
-    // Requests that `forceCloseConnections` has cut off notice it, and are logged, a moment after the server has closed.
-    await new Promise(setImmediate);
+    // Those that `forceCloseConnections` has cut off.
+    await this.#interceptor.idle(Math.min(LAST_REQUESTS_MILLIS, timeoutMillis / 2));
     await (shutdown === false
       ? settleWithin(() => processor.forceFlush({ timeoutMillis }), timeoutMillis, 'the flush at the shutdown of the application')
       : shutDownWithin(shutdown, timeoutMillis, 'of the application'));
@@ -66,6 +71,7 @@ export class LogQueueModule implements OnApplicationShutdown {
 
 // Not as decorators: what builds this package writes none of the metadata that Nest would read the types from.
 Inject(LOG_QUEUE_OPTIONS)(LogQueueModule, undefined, 0);
+Inject(RequestLogInterceptor)(LogQueueModule, undefined, 1);
 Module({})(LogQueueModule);
 
 function define(options: Provider, further: Provider[], { isGlobal = true }: { readonly isGlobal?: boolean | undefined }): DynamicModule {

@@ -29,6 +29,8 @@ interface WithWatched {
 export class RequestLog {
   readonly #logger: SafeLogger;
   readonly #options: ResolvedRequestLogOptions;
+  #open = 0;
+  #onIdle: (() => void) | undefined = undefined;
 
   constructor(source: LoggerSource, scope: string, options: ResolvedRequestLogOptions) {
     this.#logger = new SafeLogger(source, scope);
@@ -47,8 +49,22 @@ export class RequestLog {
       response.once('finish', onEnd);
       // The only one of the two where the connection ends first.
       response.once('close', onEnd);
+      this.#open++;
     } catch (error) {
       this.#logger.failed(error);
+    }
+  }
+
+  /** Resolves when no request is open any more, or after the time-out: one that is cut off notices it, and is logged, a moment after the server has closed. */
+  async idle(timeoutMillis: number): Promise<void> {
+    if (this.#open > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMillis);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   }
 
@@ -57,12 +73,16 @@ export class RequestLog {
       return;
     }
     watched.isLogged = true;
+    this.#open--;
     try {
       if (!this.#isSkipped(request, response)) {
         this.#emit(watched, request, response);
       }
     } catch (error) {
       this.#logger.failed(error);
+    }
+    if (this.#open === 0) {
+      this.#onIdle?.();
     }
   }
 

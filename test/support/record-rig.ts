@@ -1,4 +1,4 @@
-import { InMemoryLogRecordExporter, type LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
+import type { LoggerProvider, LogRecordExporter, ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { QueueLogRecordProcessor } from '../../src';
 import { endRigs, makeRig } from './sdk';
 
@@ -10,15 +10,29 @@ export interface RecordRig {
   records(): Promise<ReadableLogRecord[]>;
 }
 
+/** Unlike the SDK's exporter to memory it keeps what it has after its shutdown. */
+class KeepingExporter implements LogRecordExporter {
+  readonly records: ReadableLogRecord[] = [];
+
+  export(records: ReadableLogRecord[], done: Parameters<LogRecordExporter['export']>[1]): void {
+    this.records.push(...records);
+    done({ code: 0 });
+  }
+
+  async forceFlush(): Promise<void> {}
+
+  async shutdown(): Promise<void> {}
+}
+
 export function makeRecordRig(): RecordRig {
-  const exporter = new InMemoryLogRecordExporter();
-  const { provider, processor } = makeRig({ exporter });
+  const exporter = new KeepingExporter();
+  const { provider, processor } = makeRig({ exporters: [{ exporter, name: 'kept' }] });
   return {
     provider,
     processor,
     records: async () => {
       await processor.forceFlush();
-      return exporter.getFinishedLogRecords();
+      return [...exporter.records];
     },
   };
 }
