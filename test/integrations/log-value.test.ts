@@ -68,7 +68,7 @@ it('whatever it is given: it does not throw, and the SDK takes the value as an a
   let count = 0;
   fc.assert(
     fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true, withSparseArray: true, withTypedArray: true }), (value) => {
-      logger.emit({ attributes: { value: toLogValue(value) as never } });
+      logger.emit({ attributes: { value: toLogValue(value) } });
       count++;
     }),
   );
@@ -78,5 +78,5 @@ it('whatever it is given: it does not throw, and the SDK takes the value as an a
 });
 
 it('plain are object literals', () => {
-  expect([{}, Object.create(null), [], new Money(1), new Date(), null, 'x'].map(isPlainObject)).toEqual([true, true, false, false, false, false, false]);
+  expect([{}, Object.create(null) as unknown, [], new Money(1), new Date(), null, 'x'].map((value) => isPlainObject(value))).toEqual([true, true, false, false, false, false, false]);
 });

@@ -182,7 +182,7 @@ describe('what is no HTTP', () => {
     await start({});
     const host = new ExecutionContextHost([{}, {}], Handlers, Reflect.get(Handlers.prototype, 'onMessage') as () => void);
     host.setType('rpc');
-    return lastValueFrom(app?.get(RequestLogInterceptor).intercept(host, { handle: () => result }) as Observable<unknown>);
+    return lastValueFrom<unknown>(app?.get(RequestLogInterceptor).intercept(host, { handle: () => result }) as Observable<unknown>);
   }
 
   it('is logged when its handler has ended', async () => {

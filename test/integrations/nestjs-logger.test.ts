@@ -1,4 +1,4 @@
-import { ConsoleLogger, Logger, type LogLevel, type LoggerService } from '@nestjs/common';
+import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import { OtelLogger } from '../../src/integrations/nestjs';
 import { captureDiag } from '../support/capture-diag';
 import { endRigs, makeRecordRig, type RecordRig } from '../support/record-rig';
@@ -38,7 +38,7 @@ it('levels are severities, with the words of Nest', async () => {
   );
 });
 
-it.each<[string, (logger: LoggerService) => void, [unknown, Record<string, unknown>][]]>([
+it.each<[string, (logger: OtelLogger) => void, [unknown, Record<string, unknown>][]]>([
   ['a message alone', (log) => log.log('text'), [['text', {}]]],
   ['a single string is the message, not the context', (log) => log.error('text'), [['text', {}]]],
   ['object literals behind the message are attributes, the later wins', (log) => log.log('text', { a: 1, b: 1 }, { b: { c: new Date(0) } }, 'Ctx'), [['text', { a: 1, b: { c: '1970-01-01T00:00:00.000Z' }, 'nestjs.context': 'Ctx' }]]],

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../../scripts/load/build';
 
 /** What a user has after `npm install`: a folder with the packed package in it, and nothing else of this repository. */
@@ -14,8 +14,9 @@ export interface UserFolder {
 /**
  * A new folder with the packed package.
  * @param nodeModules the folder whose `@opentelemetry` packages the application uses; default: those of this repository
+ * @param frameworks the folder whose other packages it uses too; default: none, as if nothing else were installed
  */
-export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = join(ROOT, 'node_modules')): UserFolder {
+export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = join(ROOT, 'node_modules'), frameworks?: string): UserFolder {
   const path = mkdtempSync(join(tmpdir(), 'otel-log-queue-user-'));
   const installed = join(path, 'node_modules');
   mkdirSync(installed);
@@ -24,7 +25,13 @@ export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModu
   renameSync(join(installed, 'package'), join(installed, 'otel-log-queue'));
   symlinkSync(join(nodeModules, '@opentelemetry'), join(installed, '@opentelemetry'));
   symlinkSync(join(ROOT, 'node_modules', '@types'), join(installed, '@types'));
+  for (const name of frameworks === undefined ? [] : readdirSync(frameworks)) {
+    if (!existsSync(join(installed, name)) && !name.startsWith('.')) {
+      symlinkSync(join(frameworks ?? '', name), join(installed, name));
+    }
+  }
   for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), text);
   }
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
