@@ -65,7 +65,8 @@ const logged = (): [unknown, unknown][] =>
 
 describe.each([[undefined], ['event-loop']] as const)('gracefulShutdown, worker %s', (worker) => {
   it('answers what has begun, refuses what comes later, delivers the records, and the process ends by the signal', async () => {
-    await start(worker === undefined ? {} : { worker });
+    // So long that it hangs where a connection is not ended.
+    await start({ options: { serverTimeoutMillis: 1_000_000, timeoutMillis: 2_000_000 }, ...(worker !== undefined && { worker }) });
     const agent = new Agent({ keepAlive: true });
     await send(`${url}/now`, { agent });
     const held = send(`${url}/held`, { agent });
