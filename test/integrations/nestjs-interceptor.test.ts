@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { request as clientRequest } from 'node:http';
-import { Controller, ForbiddenException, Get, Inject, Logger, Module, NotFoundException, UseGuards, UseInterceptors, type INestApplication } from '@nestjs/common';
+import { Controller, ForbiddenException, Get, Logger, Module, NotFoundException, UseGuards, UseInterceptors, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host';
 import { context, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
@@ -174,15 +174,15 @@ it('the trace context is that of the request', async () => {
 
 describe('what is no HTTP', () => {
   class Handlers {
-    @Inject('never') unused: unknown;
-    onMessage(): void {}
+    static onMessage(this: void): void {}
   }
 
   async function intercept(result: Observable<unknown>): Promise<unknown> {
     await start({});
-    const host = new ExecutionContextHost([{}, {}], Handlers, Reflect.get(Handlers.prototype, 'onMessage') as () => void);
+    const host = new ExecutionContextHost([{}, {}], Handlers, Handlers.onMessage);
     host.setType('rpc');
-    return lastValueFrom<unknown>(app?.get(RequestLogInterceptor).intercept(host, { handle: () => result }) as Observable<unknown>);
+    const interceptor = app?.get(RequestLogInterceptor) as RequestLogInterceptor;
+    return lastValueFrom(interceptor.intercept(host, { handle: () => result }));
   }
 
   it('is logged when its handler has ended', async () => {
@@ -206,7 +206,8 @@ it('a context that it does not know fails no request', async () => {
   const diag = captureDiag();
   await start({});
   const next = { handle: () => of('answer') };
-  expect(await lastValueFrom(app?.get(RequestLogInterceptor).intercept({} as never, next) as Observable<unknown>)).toBe('answer');
+  const interceptor = app?.get(RequestLogInterceptor) as RequestLogInterceptor;
+  expect(await lastValueFrom(interceptor.intercept({} as never, next))).toBe('answer');
   expect(diag.lines).toEqual([expect.stringMatching(/^warn otel-log-queue: a record could not be made/)]);
   diag.restore();
 });
