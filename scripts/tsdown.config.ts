@@ -46,16 +46,34 @@ function embedThread(format: 'esm' | 'cjs'): Rolldown.Plugin {
   };
 }
 
+// Each is built by itself, so that it is one readable file and loads nothing of another one.
+const ENTRIES = { index: 'src/index.ts', express: 'src/integrations/express.ts', nestjs: 'src/integrations/nestjs.ts' };
+
+/**
+ * What a subpath uses of the main entry it imports from there, as the application does.
+ * A copy of its own would be another class: no token of Nest's container, and, with its private fields, another type.
+ */
+function importMainEntry(name: string): Rolldown.Plugin {
+  return {
+    name: 'import-main-entry',
+    resolveId: (source) => (name !== 'index' && source === '../processor' ? { id: 'otel-log-queue', external: true } : null),
+  };
+}
+
 export default defineConfig(
-  (['esm', 'cjs'] as const).map((format) => ({
-    // Not the folder of this file.
-    cwd: process.cwd(),
-    entry: { index: 'src/index.ts' },
-    format,
-    platform: 'node' as const,
-    target: TARGET,
-    dts: true,
-    sourcemap: true,
-    plugins: [embedThread(format)],
-  })),
+  (['esm', 'cjs'] as const).flatMap((format) =>
+    Object.entries(ENTRIES).map(([name, entry]) => ({
+      // Not the folder of this file.
+      cwd: process.cwd(),
+      entry: { [name]: entry },
+      format,
+      platform: 'node' as const,
+      target: TARGET,
+      dts: true,
+      sourcemap: true,
+      plugins: [embedThread(format)],
+      // The declarations for CommonJS are built without the plugins above.
+      inputOptions: (options: Rolldown.InputOptions) => ({ ...options, plugins: [importMainEntry(name), options.plugins] }),
+    })),
+  ),
 );

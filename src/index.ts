@@ -17,4 +17,5 @@ export type { TlsOptions } from './exporters/tls-options';
 export { stdout, StdoutLogRecordExporter, type StdoutExporterOptions } from './exporters/stdout';
 export { file, FileLogRecordExporter, type FileExporterOptions } from './exporters/file';
 export { counting, CountingLogRecordExporter, type CountingExporterOptions } from './exporters/counting';
-export { shutdownOnSignals, type ShutdownOnSignalsOptions, type ShutsDown } from './integrations/signals';
+export { shutdownOnSignals, type ShutdownOnSignalsOptions } from './integrations/signals';
+export type { ShutsDown } from './integrations/bounded-shutdown';

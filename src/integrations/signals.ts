@@ -1,12 +1,7 @@
 import { constants } from 'node:os';
-import { diag } from '@opentelemetry/api';
 import { checkInteger, checkObject, checkOneOf, warnUnknownKeys } from '../check';
 import { MAX_TIMER_MILLIS } from '../lane/lane-options';
-
-/** Anything that can be shut down: a `LoggerProvider`, a `NodeSDK`, a `QueueLogRecordProcessor`. */
-export interface ShutsDown {
-  shutdown: (options: { readonly timeoutMillis: number }) => Promise<unknown>;
-}
+import { checkShutsDown, shutDownWithin, type ShutsDown } from './bounded-shutdown';
 
 export interface ShutdownOnSignalsOptions {
   /** The signals to handle. Default `['SIGTERM', 'SIGINT']`. */
@@ -31,9 +26,7 @@ const UNSTOPPABLE: readonly string[] = ['SIGKILL', 'SIGSTOP'];
  * @throws TypeError or RangeError naming option, range and value received
  */
 export function shutdownOnSignals(provider: ShutsDown, options: ShutdownOnSignalsOptions = {}): () => void {
-  if (typeof (provider as Partial<ShutsDown> | null | undefined)?.shutdown !== 'function') {
-    throw new TypeError('provider must have a method shutdown()');
-  }
+  checkShutsDown('provider', provider);
   warnUnknownKeys('shutdownOnSignals', checkObject('options', options), ['signals', 'timeoutMillis']);
   const signals = checkSignals(options.signals);
   const timeoutMillis = options.timeoutMillis === undefined ? DEFAULT_TIMEOUT_MILLIS : checkInteger('timeoutMillis', options.timeoutMillis, 0, MAX_TIMER_MILLIS);
@@ -55,34 +48,12 @@ export function shutdownOnSignals(provider: ShutsDown, options: ShutdownOnSignal
       return;
     }
     isEnding = true;
-    void shutDownWithin(provider, timeoutMillis).then(() => endBy(signal));
+    void shutDownWithin(provider, timeoutMillis, 'on a signal').then(() => endBy(signal));
   };
   for (const signal of signals) {
     process.on(signal, onSignal);
   }
   return remove;
-}
-
-/** Never rejects. */
-async function shutDownWithin(provider: ShutsDown, timeoutMillis: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  // Referenced: a natural end in the middle of it would not be an end by the signal.
-  const timeUp = new Promise<string>((resolve) => (timer = setTimeout(resolve, timeoutMillis, `it took longer than ${timeoutMillis} ms`)));
-  // Less for the shutdown itself, which may have to end a thread, and whose own last words say more.
-  const failure = await Promise.race([failureOfShutdown(provider, timeoutMillis - Math.min(500, timeoutMillis / 5)), timeUp]);
-  clearTimeout(timer);
-  if (failure !== undefined) {
-    diag.error(`otel-log-queue: the shutdown on a signal failed: ${failure}`);
-  }
-}
-
-async function failureOfShutdown(provider: ShutsDown, timeoutMillis: number): Promise<string | undefined> {
-  try {
-    await provider.shutdown({ timeoutMillis });
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 function checkSignals(given: readonly NodeJS.Signals[] | undefined): readonly NodeJS.Signals[] {

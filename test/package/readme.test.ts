@@ -11,14 +11,15 @@ const blocks = [...readme.matchAll(/```ts( run)?\n([\s\S]*?)```/g)].map(([, run,
 let folder: UserFolder;
 
 beforeAll(() => {
-  const compilerOptions = { module: 'nodenext', target: 'es2022', lib: ['es2023'], strict: true, noEmit: true, types: ['node'] };
-  folder = makeUserFolder({
+  const compilerOptions = { module: 'nodenext', target: 'es2022', lib: ['es2023'], strict: true, noEmit: true, experimentalDecorators: true, esModuleInterop: true, types: ['node'] };
+  const files = {
     ...Object.fromEntries(blocks.map(({ name, code }) => [name, code])),
     ...Object.fromEntries(
       blocks.map(({ name, code }) => [name.replace('.mts', '.mjs'), ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText]),
     ),
     'tsconfig.json': JSON.stringify({ compilerOptions, files: blocks.map(({ name }) => name) }),
-  });
+  };
+  folder = makeUserFolder(files, undefined, join(ROOT, 'node_modules'));
 });
 
 afterAll(() => folder.remove());

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ROOT } from '../../scripts/load/build';
 import { cachedFolder } from './cache-folder';
 
@@ -21,8 +21,9 @@ export function sdkModules(): string {
 /**
  * A new folder with the packed package.
  * @param nodeModules the folder whose `@opentelemetry` packages the application uses; default: the SDK line that the suite runs with
+ * @param frameworks the folder whose other packages it uses too; default: none, as if nothing else were installed
  */
-export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = sdkModules()): UserFolder {
+export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = sdkModules(), frameworks?: string): UserFolder {
   const path = mkdtempSync(join(tmpdir(), 'otel-log-queue-user-'));
   const installed = join(path, 'node_modules');
   mkdirSync(installed);
@@ -31,7 +32,13 @@ export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModu
   renameSync(join(installed, 'package'), join(installed, 'otel-log-queue'));
   symlinkSync(join(nodeModules, '@opentelemetry'), join(installed, '@opentelemetry'));
   symlinkSync(join(ROOT, 'node_modules', '@types'), join(installed, '@types'));
+  for (const name of frameworks === undefined ? [] : readdirSync(frameworks)) {
+    if (!existsSync(join(installed, name)) && !name.startsWith('.')) {
+      symlinkSync(join(frameworks ?? '', name), join(installed, name));
+    }
+  }
   for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), text);
   }
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
