@@ -36,7 +36,10 @@ const asModule = (from: readonly [string, string][]): string => from.map(([names
 
 jest.setTimeout(300_000);
 
-describe.each(['express@4.22.3', 'express@5.3.0'])('an application of %s, in an empty folder with the packed package', (version) => {
+describe.each([
+  ['express@4.22.3', '0.223.1', undefined],
+  ['express@5.3.0', '3.1.1', ['@opentelemetry/api@1.10.0', '@opentelemetry/sdk-logs@3.1.1']],
+] as const)('an application of %s with sdk-logs %s, in an empty folder with the packed package', (version, _sdk, sdk) => {
   let folder: UserFolder;
   let receiver: FaultServer;
 
@@ -48,7 +51,7 @@ describe.each(['express@4.22.3', 'express@5.3.0'])('an application of %s, in an 
         'tell-stats.cjs': tellStats(asCommonJs(preload)),
         'tell-stats.mjs': tellStats(asModule(preload)),
       },
-      undefined,
+      sdk && installOnce(sdk),
       installOnce([version]),
     );
   });

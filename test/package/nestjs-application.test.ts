@@ -72,6 +72,9 @@ const sources = {
 
 const versions = (nest: string): string[] => [`@nestjs/common@${nest}`, `@nestjs/core@${nest}`, `@nestjs/platform-express@${nest}`, 'reflect-metadata@0.2.2', 'rxjs@7.8.2'];
 
+// The other SDK line; by default it is that of this repository.
+const sdk3 = ['@opentelemetry/api@1.10.0', '@opentelemetry/sdk-logs@3.1.1'];
+
 function compiled(format: 'CommonJS' | 'ESM'): Record<string, string> {
   const module = format === 'ESM' ? ts.ModuleKind.ESNext : ts.ModuleKind.CommonJS;
   const compilerOptions = { module, target: ts.ScriptTarget.ES2022, experimentalDecorators: true, emitDecoratorMetadata: true };
@@ -86,16 +89,16 @@ function compiled(format: 'CommonJS' | 'ESM'): Record<string, string> {
 jest.setTimeout(300_000);
 
 describe.each([
-  ['11.2.10', 'CommonJS', false],
-  ['11.2.10', 'ESM', true],
-  ['12.5.1', 'ESM', false],
-  ['12.5.1', 'CommonJS', true],
-] as const)('an application of Nest %s, %s, useProcessExit: %s, in an empty folder with the packed package', (nest, format, useProcessExit) => {
+  ['11.2.10', 'CommonJS', false, undefined],
+  ['11.2.10', 'ESM', true, undefined],
+  ['12.5.1', 'ESM', false, sdk3],
+  ['12.5.1', 'CommonJS', true, sdk3],
+] as const)('an application of Nest %s, %s, useProcessExit: %s, in an empty folder with the packed package', (nest, format, useProcessExit, sdk) => {
   let folder: UserFolder;
   let receiver: FaultServer;
 
   beforeAll(() => {
-    folder = makeUserFolder(compiled(format), undefined, installOnce(versions(nest)));
+    folder = makeUserFolder(compiled(format), sdk && installOnce(sdk), installOnce(versions(nest)));
   });
 
   afterAll(() => folder.remove());
