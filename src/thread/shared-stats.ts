@@ -37,6 +37,8 @@ const COPIES = 2;
 
 /** A consistent picture of what the thread has done. */
 export interface ThreadFigures {
+  /** False for a thread that has not said anything yet: then these are zeros. */
+  readonly isPublished: boolean;
   /** Records that were taken off the ring and offered to the lanes. */
   readonly offered: number;
   /** Records whose frame could not be read. */
@@ -153,7 +155,7 @@ export class SharedStats {
       const lostAfterHandover = lossCounts(lost.slice(REASONS.length));
       lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, journaled, inFlightOnDisk, exporting, handedOver, retries, state: STATES[state] ?? 'ready', dropped, lostAfterHandover });
     }
-    return { offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
+    return { isPublished: version > 0, offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
   }
 }
 
