@@ -29,7 +29,7 @@ export function withPendingLost(figures: ThreadFigures, reason: LossReason): Thr
       spooled: lane.spooled + lane.inFlightOnDisk,
       state: 'shutdown',
       dropped: withLoss(lane.dropped, reason, lane.queued + lane.inFlight - lane.inFlightOnDisk),
-      lostAfterHandover: withLoss(lane.lostAfterHandover, reason, lane.inFlightOnDisk > 0 ? 0 : lane.exporting),
+      lostAfterHandover: withLoss(lane.lostAfterHandover, reason, lane.exporting - lane.inFlightOnDisk),
     })),
   };
 }
@@ -57,16 +57,17 @@ function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigu
   }
   // What the dead one has left on disk, its successor has found there and counted again. Where it found less, the rest had been delivered, and nobody had been told.
   const recovered = Math.min(before.spooled, now.replayed);
+  const untold = before.spooled - recovered;
   return {
     ...now,
     offered: before.offered + now.offered - recovered,
     delivered: before.delivered + now.delivered,
     replayed: before.replayed + now.replayed - recovered,
     journaled: before.journaled + now.journaled,
-    // Here it has: what the dead one had handed over and left on disk counts twice.
+    // What the dead one had handed over and left on disk counts twice: the disk does not say it.
     handedOver: before.handedOver + now.handedOver,
     retries: before.retries + now.retries,
-    dropped: withLoss(sumOfLosses(before.dropped, now.dropped), 'worker_crashed', before.spooled - recovered),
-    lostAfterHandover: sumOfLosses(before.lostAfterHandover, now.lostAfterHandover),
+    dropped: withLoss(sumOfLosses(before.dropped, now.dropped), 'worker_crashed', untold),
+    lostAfterHandover: withLoss(sumOfLosses(before.lostAfterHandover, now.lostAfterHandover), 'worker_crashed', untold),
   };
 }

@@ -3,7 +3,7 @@ import type { ThreadFigures } from '../../src/thread/shared-stats';
 import { sumOfFigures, withPendingLost } from '../../src/thread/thread-figures';
 import { totalOf } from '../support/conservation';
 
-const nothing: LaneFigures = { offered: 0, delivered: 0, queued: 0, inFlight: 0, spooled: 0, replayed: 0, journaled: 0, inFlightOnDisk: 0, retries: 0, state: 'ready', dropped: {}, exporting: 0, handedOver: 0, lostAfterHandover: {} };
+const nothing: LaneFigures = { offered: 0, delivered: 0, queued: 0, inFlight: 0, spooled: 0, replayed: 0, journaled: 0, inFlightOnDisk: 0, exporting: 0, handedOver: 0, retries: 0, state: 'ready', dropped: {}, lostAfterHandover: {} };
 const figures = (lane: Partial<LaneFigures>, isPublished = true): ThreadFigures => ({ isPublished, offered: 0, unreadable: 0, lanes: [{ ...nothing, ...lane }] });
 
 /** 100 records: 60 delivered, 10 in flight of which 4 are on disk as well, 25 on disk, 5 queued. */
@@ -33,6 +33,17 @@ describe('what two threads have done, one after the other', () => {
 
   it('counts as lost what it does not find: it was delivered, and nobody had been told', () => {
     expect(laneOf(sumOfFigures(before, figures({ offered: 20, replayed: 20, spooled: 20 })))).toMatchObject({ offered: 100, replayed: 0, dropped: { worker_crashed: 20 } });
+  });
+
+  it('counts as lost after the handover what the exporter of the first one had, but for what is on disk', () => {
+    const exporting = withPendingLost(figures({ offered: 100, delivered: 60, queued: 30, inFlight: 10, exporting: 10, handedOver: 70 }), 'worker_crashed');
+    expect(laneOf(exporting)).toMatchObject({ exporting: 0, handedOver: 70, dropped: { worker_crashed: 40 }, lostAfterHandover: { worker_crashed: 10 } });
+    const sum = laneOf(sumOfFigures(exporting, figures({ offered: 5, delivered: 3, inFlight: 2, exporting: 2, handedOver: 5 })));
+    expect(sum).toMatchObject({ exporting: 2, handedOver: 75, lostAfterHandover: { worker_crashed: 10 } });
+    const onDisk = withPendingLost(figures({ offered: 10, inFlight: 10, exporting: 10, inFlightOnDisk: 10, handedOver: 10 }), 'worker_crashed');
+    expect(laneOf(onDisk)).toMatchObject({ spooled: 10, dropped: {}, lostAfterHandover: {} });
+    // All of them had been delivered.
+    expect(laneOf(sumOfFigures(onDisk, figures({})))).toMatchObject({ dropped: { worker_crashed: 10 }, lostAfterHandover: { worker_crashed: 10 } });
   });
 
   it('counts as adopted what it finds beyond that', () => {
