@@ -1,4 +1,5 @@
 import { findBackend } from '../../scripts/backends/find';
+import { LokiServer } from '../../scripts/backends/loki';
 import type { BackendName } from '../../scripts/backends/manifest';
 
 /**
@@ -9,5 +10,13 @@ import type { BackendName } from '../../scripts/backends/manifest';
 export function describeBackend(name: BackendName, tests: (path: string) => void): void {
   const found = findBackend(name);
   const path = 'path' in found ? found.path : '';
-  (path === '' ? describe.skip : describe)(name, () => tests(path));
+  const isThere = path !== '' || (name === 'loki' && runningLoki !== '');
+  (isThere ? describe : describe.skip)(name, () => tests(path));
+}
+
+const runningLoki = process.env['LOKI_URL'] ?? '';
+
+/** The Loki that is running, or one of its own. */
+export function startLoki(path: string): Promise<LokiServer> {
+  return runningLoki === '' ? LokiServer.start(path) : Promise.resolve(LokiServer.running(runningLoki));
 }
