@@ -45,6 +45,21 @@ export class LokiQuery {
     return entries.sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? -1 : BigInt(a.timestamp) > BigInt(b.timestamp) ? 1 : 0));
   }
 
+  /** The same without that limit: page after page. */
+  async all(selector: string, from: bigint): Promise<LokiEntry[]> {
+    const all: LokiEntry[] = [];
+    for (let start = from; ; ) {
+      const page = await this.entries(selector, start);
+      // A page begins with the time at which the one before has ended: what came at that time is there already.
+      all.push(...page.slice(all.filter(({ timestamp }) => BigInt(timestamp) === start && start !== from).length));
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE_ENTRIES || BigInt(last.timestamp) === start) {
+        return all;
+      }
+      start = BigInt(last.timestamp);
+    }
+  }
+
   /**
    * How many entries of the last hour the selector finds.
    * @throws Error for any answer but 200
@@ -57,7 +72,9 @@ export class LokiQuery {
   async #get(path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
     const url = `${this.#url}/loki/api/v1/${path}?${String(new URLSearchParams(parameters))}`;
     // Structured metadata apart from labels.
-    const response = await fetch(url, { headers: { ...this.#headers, 'x-loki-response-encoding-flags': 'categorize-labels' } });
+    const response = await fetch(url, { headers: { ...this.#headers, 'x-loki-response-encoding-flags': 'categorize-labels' } }).catch((error: unknown) => {
+      throw new Error(`${this.#url} cannot be asked: ${String((error as Error).cause ?? error)}`);
+    });
     const text = await response.text();
     if (response.status !== 200) {
       throw new Error(`the query was answered ${response.status}: ${text.trim().slice(0, 500)}`);

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { answerQuery } from './fake-loki-query';
 
 export interface StoredEntry {
   readonly labels: Readonly<Record<string, string>>;
@@ -52,7 +53,7 @@ interface Stream {
   readonly values: { timestamp: bigint; line: string; metadata: [string, string][] }[];
 }
 
-/** The push endpoint of Loki 3.7.6 with its default limits, as far as JSON goes: what it refuses and how, and what it stores. */
+/** The push endpoint of Loki 3.7.6 with its default limits, as far as JSON goes: what it refuses and how, and what it stores; and as much of its query API as reads that back. */
 export class FakeLoki {
   /** In the order of arrival, without duplicates. */
   readonly entries: StoredEntry[] = [];
@@ -96,6 +97,11 @@ export class FakeLoki {
     request.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
+      const found = request.method === 'GET' ? answerQuery(request.url ?? '', this.entries) : undefined;
+      if (found !== undefined) {
+        response.end(found);
+        return;
+      }
       const answer = this.#answer(request, Buffer.concat(chunks));
       response.writeHead(answer.status, { ...(answer.body !== undefined && { 'content-type': 'text/plain; charset=utf-8' }), ...answer.headers });
       response.end(answer.body === undefined ? undefined : `${answer.body}\n`);
