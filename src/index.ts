@@ -12,6 +12,7 @@ export type { ExporterDescription } from './exporters/description';
 export type { ModuleExporterDescription } from './exporters/module-description';
 export { otlp, OtlpLogRecordExporter, type OtlpExporterOptions } from './exporters/otlp';
 export { loki, LokiLogRecordExporter, type LokiExporterOptions } from './exporters/loki';
+export type { TlsOptions } from './exporters/tls-options';
 export { stdout, StdoutLogRecordExporter, type StdoutExporterOptions } from './exporters/stdout';
 export { file, FileLogRecordExporter, type FileExporterOptions } from './exporters/file';
 export { counting, CountingLogRecordExporter, type CountingExporterOptions } from './exporters/counting';

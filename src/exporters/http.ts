@@ -2,11 +2,14 @@ import { diag } from '@opentelemetry/api';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import { BackendText } from './backend-text';
 import { ExportError } from './export-error';
 import { querySecrets } from './http-options';
 import { collect, type HttpResponse } from './http-response';
+import type { ResolvedTlsOptions } from './tls-options';
+import { tlsProblemOf } from './tls-problem';
 
 export type { HttpResponse } from './http-response';
 
@@ -19,6 +22,8 @@ export interface HttpPosterOptions {
   readonly timeoutMillis: number;
   /** Further strings that no message may show: the `secrets` of `checkHttpUrl`, the `headerSecrets` of the user's headers. */
   readonly secrets: readonly string[];
+  /** Checked. Only for an `https:` URL. Default: what Node trusts, and no client certificate. */
+  readonly tls?: ResolvedTlsOptions | undefined;
 }
 
 // A lane has one export at a time; the stock processor can have more after a time-out of its own.
@@ -60,7 +65,10 @@ export class HttpPoster {
     this.#backendText = new BackendText([...options.secrets, ...querySecrets(this.#url)]);
     const isSecure = this.#url.protocol === 'https:';
     this.#request = isSecure ? httpsRequest : httpRequest;
-    this.#agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: MAX_SOCKETS });
+    const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS };
+    this.#agent = isSecure
+      ? new HttpsAgent({ ...agentOptions, ...(options.tls !== undefined && { secureContext: createSecureContext(options.tls) }) })
+      : new HttpAgent(agentOptions);
     this.#requestOptions = { ...urlToHttpOptions(this.#url), method: 'POST', agent: this.#agent };
   }
 
@@ -154,7 +162,7 @@ export class HttpPoster {
             this.#destroyIdleSockets();
             attempt(true);
           } else {
-            fail(problemOf(error));
+            fail(this.#problemOf(error));
           }
         });
         request.on('close', () => {
@@ -209,6 +217,12 @@ export class HttpPoster {
   /** Nothing is sent before its end. */
   #newRequest(): ClientRequest {
     return this.#request({ ...this.#requestOptions, headers: this.#options.headers });
+  }
+
+  #problemOf(error: unknown): string {
+    const problem = problemOf(error);
+    const inWords = this.#url.protocol === 'https:' ? tlsProblemOf(problem, this.#options.tls?.cert !== undefined) : undefined;
+    return inWords === undefined ? problem : `${inWords} (${problem})`;
   }
 
   #destroyIdleSockets(): void {

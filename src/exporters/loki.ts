@@ -10,7 +10,8 @@ import { HttpPoster } from './http';
 import { headerSecrets } from './http-options';
 import { LokiMapping } from './loki-mapping';
 import { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
-import { LokiPush } from './loki-push';
+import { LokiJsonPush } from './loki-json';
+import { LokiProtobufPush } from './loki-protobuf';
 import { judgePush } from './loki-response';
 import { encodeInSlices } from './time-slice';
 
@@ -32,11 +33,12 @@ export function loki(options?: LokiExporterOptions): LokiExporterDescription {
 }
 
 /**
- * What `loki()` describes: one JSON push for each batch, with one stream for each resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
+ * What `loki()` describes: one push for each batch, with one stream for each resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
  * To send a batch again is harmless: Loki stores an entry with the same time, line and structured metadata once.
  */
 export class LokiLogRecordExporter extends BuiltInExporter {
   readonly maxBatchBytes = 1024 * 1024;
+  readonly #isProtobuf: boolean;
   readonly #compress: boolean;
   readonly #place: ExecutionPlace;
   readonly #poster: HttpPoster;
@@ -52,12 +54,13 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     const resolved = resolveLokiOptions(options, environment);
-    const { url, headers, timeoutMillis } = resolved;
+    const { url, headers, timeoutMillis, tls } = resolved;
     // The tenant is no credential, and Loki's messages are about it.
     const secrets = headerSecrets(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'x-scope-orgid')));
+    this.#isProtobuf = resolved.encoding === 'protobuf';
     this.#compress = resolved.compression === 'gzip';
-    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
-    this.#headers = { 'content-type': 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
+    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets, tls });
+    this.#headers = { 'content-type': this.#isProtobuf ? 'application/x-protobuf' : 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
     this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
     if (place === 'thread') {
       this.#poster.openAhead();
@@ -69,7 +72,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
   }
 
   async exportOnce(records: readonly LogRecord[], signal: AbortSignal): Promise<ExportOutcome> {
-    const push = new LokiPush();
+    const push = this.#isProtobuf ? new LokiProtobufPush() : new LokiJsonPush();
     let invalid = 0;
     const write = (record: LogRecord): void => {
       try {
@@ -84,7 +87,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
       let rejected = 0;
       let message = 'the records have no valid form';
       for (const body of push.finish()) {
-        const response = await this.#poster.post(this.#compress ? await gzipBody(body.json, this.#place) : body.json, this.#headers, signal);
+        const response = await this.#poster.post(this.#compress ? await gzipBody(body.bytes, this.#place) : body.bytes, this.#headers, signal);
         const judged = judgePush(response, body.records, body.streams, this.#poster);
         rejected += judged.rejected;
         message = judged.words || message;

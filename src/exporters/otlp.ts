@@ -72,13 +72,14 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     this.#options = resolveOtlpOptions(options, environment);
-    const { url, headers, timeoutMillis, userAgent, protocol, compression } = this.#options;
+    const { url, headers, timeoutMillis, userAgent, protocol, compression, tls } = this.#options;
     const ownUserAgent = `otel-log-queue/${VERSION}`;
     this.#poster = new HttpPoster({
       url,
       headers: { 'user-agent': userAgent === undefined ? ownUserAgent : `${userAgent} ${ownUserAgent}`, ...headers },
       timeoutMillis,
       secrets: headerSecrets(headers),
+      tls,
     });
     this.#headers = {
       'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',

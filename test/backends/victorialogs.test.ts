@@ -17,6 +17,8 @@ const exporters = [
   { name: 'OTLP protobuf, gzip', lane: 'otlp', describe: (url: string) => otlp({ url: `${url}/insert/opentelemetry/v1/logs`, compression: 'gzip' }) },
   { name: 'Loki JSON', lane: 'loki', describe: (url: string) => loki({ url: `${url}/insert`, compression: 'none' }) },
   { name: 'Loki JSON, gzip', lane: 'loki', describe: (url: string) => loki({ url: `${url}/insert` }) },
+  { name: 'Loki protobuf', lane: 'loki', describe: (url: string) => loki({ url: `${url}/insert`, encoding: 'protobuf', compression: 'none' }) },
+  { name: 'Loki protobuf, gzip', lane: 'loki', describe: (url: string) => loki({ url: `${url}/insert`, encoding: 'protobuf' }) },
 ];
 const workers = ['event-loop', 'thread'] as const;
 const ways = exporters.flatMap((exporter) => workers.map((worker) => ({ ...exporter, worker })));

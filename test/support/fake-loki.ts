@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
 import { answerQuery } from './fake-loki-query';
+import { decodePush, Refusal, uncompressed, type DecodedStream } from './loki-decode';
 
 export interface StoredEntry {
   readonly labels: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface StoredEntry {
 export interface PushRequest {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Decompressed. */
+  /** Decompressed; empty unless it is JSON. */
   readonly body: string;
   /** What it was answered with. */
   readonly status: number;
@@ -31,6 +31,8 @@ export interface FakeLokiOptions {
   readonly checksTime?: boolean;
   /** Default 262144. */
   readonly maxLineBytes?: number;
+  /** Store structured metadata of JSON with its escapes, as Loki before 3.6 does. Default false. */
+  readonly keepsJsonEscapes?: boolean;
 }
 
 const PUSH_PATH = '/loki/api/v1/push';
@@ -39,21 +41,7 @@ const MAX_METADATA_BYTES = 65_536;
 const MAX_METADATA_ENTRIES = 128;
 const MAX_LABELS = 15;
 
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-interface Stream {
-  readonly labels: Record<string, string>;
-  readonly values: { timestamp: bigint; line: string; metadata: [string, string][] }[];
-}
-
-/** The push endpoint of Loki 3.7.6 with its default limits, as far as JSON goes: what it refuses and how, and what it stores; and as much of its query API as reads that back. */
+/** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores; and as much of its query API as reads that back. */
 export class FakeLoki {
   /** In the order of arrival, without duplicates. */
   readonly entries: StoredEntry[] = [];
@@ -113,8 +101,9 @@ export class FakeLoki {
     let text = '';
     let answer: ScriptedAnswer;
     try {
-      text = decoded(headers, body);
-      answer = this.#script.shift() ?? this.#push(method, url, headers, text);
+      const bytes = uncompressed(headers, body);
+      text = headers['content-type']?.startsWith('application/json') === true ? bytes.toString() : '';
+      answer = this.#script.shift() ?? this.#push(method, url, headers, bytes);
     } catch (error) {
       answer = error instanceof Refusal ? { status: error.status, body: error.message } : { status: 400, body: String(error) };
     }
@@ -122,18 +111,14 @@ export class FakeLoki {
     return answer;
   }
 
-  #push(method: string | undefined, url: string, headers: IncomingHttpHeaders, text: string): ScriptedAnswer {
+  #push(method: string | undefined, url: string, headers: IncomingHttpHeaders, bytes: Buffer): ScriptedAnswer {
     if (method !== 'POST') {
       throw new Refusal(405, 'Method Not Allowed');
     }
     if (!url.endsWith(PUSH_PATH)) {
       throw new Refusal(404, '404 page not found');
     }
-    const type = headers['content-type']?.split(';')[0];
-    if (type !== 'application/json') {
-      throw new Refusal(400, type === undefined ? 'mime: no media type' : `content type ${type} is not faked`);
-    }
-    const streams = parsePush(text);
+    const streams = decodePush(headers, bytes);
     if (streams.length === 0) {
       throw new Refusal(422, 'error at least one valid stream is required for ingestion');
     }
@@ -154,7 +139,7 @@ export class FakeLoki {
   }
 
   /** The entries that Loki stores; the first words about each that it does not. */
-  #validate({ labels, values }: Stream, accepted: StoredEntry[], refused: string[]): void {
+  #validate({ labels, values, isJson }: DecodedStream, accepted: StoredEntry[], refused: string[]): void {
     if (values.length === 0) {
       return;
     }
@@ -172,7 +157,7 @@ export class FakeLoki {
     for (const { timestamp, line, metadata } of values) {
       const problem = this.#problemOf(timestamp, line, metadata);
       if (problem === undefined) {
-        accepted.push({ labels: kept, timestamp: String(timestamp), line, metadata: normalized(metadata) });
+        accepted.push({ labels: kept, timestamp: String(timestamp), line, metadata: normalized(isJson && this.#options.keepsJsonEscapes === true ? metadata.map(([name, value]) => [name, JSON.stringify(value).slice(1, -1)]) : metadata) });
       } else {
         refused.push(`${problem} in stream '${shown}'`);
       }
@@ -205,48 +190,6 @@ export class FakeLoki {
       this.entries.push(entry);
     }
   }
-}
-
-function decoded(headers: IncomingHttpHeaders, body: Buffer): string {
-  const encoding = headers['content-encoding'] ?? '';
-  if (encoding !== '' && encoding !== 'gzip') {
-    throw new Refusal(400, `Content-Encoding "${encoding}" not supported`);
-  }
-  return new TextDecoder('utf-8', { fatal: true }).decode(encoding === 'gzip' ? gunzipSync(body) : body);
-}
-
-/** Everything that is wrong here costs the whole request. */
-function parsePush(text: string): Stream[] {
-  if (text === '') {
-    throw new Refusal(400, 'EOF');
-  }
-  const withoutPairs = text.replace(/\\\\/g, '').replace(/\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/g, '');
-  if (/\\u[dD][89a-fA-F][0-9a-fA-F]{2}/.test(withoutPairs)) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value looks like Number/Boolean/None, but can\'t find its end');
-  }
-  const { streams = [] } = JSON.parse(text) as { streams?: { stream: Record<string, unknown>; values?: unknown[] }[] };
-  return streams.map(({ stream, values = [] }) => {
-    const labels: Record<string, string> = {};
-    for (const [name, value] of Object.entries(stream)) {
-      if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
-        throw new Refusal(400, `couldn't parse labels: 1:5: parse error: unexpected character in ${JSON.stringify(name)}`);
-      }
-      labels[name] = String(value);
-    }
-    return { labels, values: values.map(parseEntry) };
-  });
-}
-
-function parseEntry(entry: unknown): Stream['values'][number] {
-  const [timestamp, line, metadata = {}] = entry as unknown[];
-  if (typeof timestamp !== 'string' || typeof line !== 'string' || !/^-?\d+$/.test(timestamp) || BigInt.asIntN(64, BigInt(timestamp)) !== BigInt(timestamp)) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value is string, but can\'t find closing \'"\' symbol');
-  }
-  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-  if (!isObject || Object.values(metadata).some((value) => typeof value !== 'string')) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value looks like object, but can\'t find closing \'}\' symbol');
-  }
-  return { timestamp: BigInt(timestamp), line, metadata: Object.entries(metadata as Record<string, string>) };
 }
 
 /** `LabelNamer.Build` of prometheus/otlptranslator, character by character as it is written there. */
@@ -285,7 +228,9 @@ function normalized(metadata: readonly [string, string][]): Record<string, strin
 }
 
 function messageBytesOf({ line, metadata }: StoredEntry): number {
-  return Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 6, Buffer.byteLength(line) + 20);
+  // Loki adds the level that it has detected.
+  const all = { detected_level: 'unknown', ...metadata };
+  return Object.entries(all).reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 6, Buffer.byteLength(line) + 20);
 }
 
 function sorted(pairs: Readonly<Record<string, string>>): [string, string][] {
