@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { answers, freePort, ServerProcess } from './server-process';
+import { accepts, freePort, ServerProcess } from './server-process';
 
 export interface CollectorOptions {
   /** Where it sends what it has decoded. */
@@ -9,6 +9,8 @@ export interface CollectorOptions {
   readonly jsonFiles?: string;
   /** Whether it takes Loki pushes. Default false. */
   readonly takesLoki?: boolean;
+  /** A folder with `server.pem`, `server.key` and `ca.pem`: HTTPS, for clients with a certificate of that authority. Default: plain HTTP. */
+  readonly tlsFolder?: string;
 }
 
 /** A real OpenTelemetry Collector in front of a sink of the test. */
@@ -27,16 +29,21 @@ export class CollectorServer {
   }
 
   /** @throws Error if it does not get ready */
-  static async start(path: string, { sinkUrl, jsonFiles, takesLoki = false }: CollectorOptions): Promise<CollectorServer> {
+  static async start(path: string, { sinkUrl, jsonFiles, takesLoki = false, tlsFolder }: CollectorOptions): Promise<CollectorServer> {
     const [port, lokiPort] = [await freePort(), await freePort()];
-    const [url, lokiUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${lokiPort}`];
-    const configs = ['collector.yaml', ...(jsonFiles === undefined ? [] : ['collector-files.yaml']), ...(takesLoki ? ['collector-loki.yaml'] : [])];
+    const [url, lokiUrl] = [`${tlsFolder === undefined ? 'http' : 'https'}://127.0.0.1:${port}`, `http://127.0.0.1:${lokiPort}`];
+    const configs = [
+      'collector.yaml',
+      ...(jsonFiles === undefined ? [] : ['collector-files.yaml']),
+      ...(takesLoki ? ['collector-loki.yaml'] : []),
+      ...(tlsFolder === undefined ? [] : ['collector-tls.yaml']),
+    ];
     const start = (): Promise<ServerProcess> =>
       ServerProcess.start({
         path,
         args: configs.flatMap((name) => ['--config', `file:${join(__dirname, name)}`]),
-        environment: { OTLP_PORT: String(port), LOKI_PORT: String(lokiPort), SINK_URL: sinkUrl, JSON_FILES: jsonFiles ?? '' },
-        isReady: () => answers(url, 404),
+        environment: { OTLP_PORT: String(port), LOKI_PORT: String(lokiPort), SINK_URL: sinkUrl, JSON_FILES: jsonFiles ?? '', TLS_FOLDER: tlsFolder ?? '' },
+        isReady: () => accepts(port),
       });
     return new CollectorServer(url, lokiUrl, start, await start());
   }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 
 export interface ServerProgram {
   readonly path: string;
@@ -86,4 +86,15 @@ export async function answers(url: string, status: number): Promise<boolean> {
   const response = await fetch(url);
   await response.arrayBuffer();
   return response.status === status;
+}
+
+/** For `isReady`: whether something takes connections at this port. */
+export async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
+  }
 }

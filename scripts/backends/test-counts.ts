@@ -18,6 +18,6 @@ export function countLines(results: JestResults, reasons: Readonly<Partial<Recor
     const run = own.filter(({ status }) => status === 'passed' || status === 'failed').length;
     const skipped = own.length - run;
     const reason = reasons[name];
-    return `${name}: ${run} tests run${skipped === 0 ? '' : `, ${skipped} skipped`}${skipped > 0 && reason !== undefined ? ` (${reason})` : ''}`;
+    return `${name}: ${run} tests run${skipped === 0 ? '' : `, ${skipped} skipped`}${(skipped > 0 || run === 0) && reason !== undefined ? ` (${reason})` : ''}`;
   });
 }

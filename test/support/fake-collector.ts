@@ -12,25 +12,17 @@ const CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 403: 7, 404: 
 /** Answers as the OTLP receiver of a Collector does (0.158.0): what it refuses, and in which form it says so. */
 export const collector: FaultStep = {
   answer: (response, _request, recorded) => {
-    const { method, url, headers } = recorded;
-    const type = headers['content-type']?.split(';')[0] ?? '';
-    const encoding = headers['content-encoding'] ?? '';
-    if (url !== '/v1/logs') {
-      return answerText(response, 404, '404 page not found\n');
+    const type = recorded.headers['content-type']?.split(';')[0] ?? '';
+    const text = refusalInText(recorded, type);
+    if (text !== undefined) {
+      response.writeHead(text.status, { 'content-type': 'text/plain' });
+      response.end(text.words);
+      return;
     }
-    if (method !== 'POST') {
-      return answerText(response, 405, '405 method not allowed, supported: [POST]');
-    }
-    if (type !== JSON_TYPE && type !== PROTOBUF_TYPE) {
-      return answerText(response, 415, '415 unsupported media type, supported: [application/json, application/x-protobuf]');
-    }
-    if (!['', 'gzip', 'zstd', 'zlib', 'deflate', 'snappy'].includes(encoding)) {
-      return answerStatus(response, type, 400, `unsupported Content-Encoding: ${encoding}`);
-    }
-    try {
-      decode(type, recorded);
-    } catch (error) {
-      return answerStatus(response, type, 400, (error as Error).message);
+    const problem = problemOf(recorded, type);
+    if (problem !== undefined) {
+      answerStatus(response, type, 400, problem);
+      return;
     }
     response.writeHead(200, { 'content-type': type });
     response.end(type === JSON_TYPE ? '{"partialSuccess":{}}' : Buffer.from([0x0a, 0]));
@@ -45,17 +37,32 @@ export function collectorFailure(behind: number, status: number): FaultStep {
   };
 }
 
-function decode(type: string, { body }: RecordedRequest): void {
-  if (type === JSON_TYPE) {
-    decodeLogsJson(String(body));
-  } else {
-    decodeLogsRequest(body);
+/** What is refused before the body is looked at. */
+function refusalInText({ method, url }: RecordedRequest, type: string): { readonly status: number; readonly words: string } | undefined {
+  if (url !== '/v1/logs') {
+    return { status: 404, words: '404 page not found\n' };
   }
+  if (method !== 'POST') {
+    return { status: 405, words: '405 method not allowed, supported: [POST]' };
+  }
+  return type === JSON_TYPE || type === PROTOBUF_TYPE ? undefined : { status: 415, words: '415 unsupported media type, supported: [application/json, application/x-protobuf]' };
 }
 
-function answerText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain' });
-  response.end(text);
+function problemOf({ headers, body }: RecordedRequest, type: string): string | undefined {
+  const encoding = headers['content-encoding'] ?? '';
+  if (!['', 'gzip', 'zstd', 'zlib', 'deflate', 'snappy'].includes(encoding)) {
+    return `unsupported Content-Encoding: ${encoding}`;
+  }
+  try {
+    if (type === JSON_TYPE) {
+      decodeLogsJson(String(body));
+    } else {
+      decodeLogsRequest(body);
+    }
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** google.rpc.Status, in the format of the request. */
