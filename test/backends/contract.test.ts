@@ -7,6 +7,7 @@ import { FakeLoki } from '../support/fake-loki';
 import { FaultServer, status as answerStatus } from '../support/fault-server';
 import { lokiContract } from '../support/loki-contract';
 import { OTLP_CONTRACT, OTLP_FAILURE_SHAPES, OTLP_FAILURES, OTLP_REQUESTS } from '../support/otlp-contract';
+import { countOf } from './loki-rig';
 import { describeBackend, startLoki } from './real-backend';
 
 // The same requests to the fakes of the fast suite and to the real servers: the same status, and a body of the same shape.
@@ -70,7 +71,7 @@ describeBackend('loki', (path) => {
     const { shape, text } = await answerOf(real.url, { ...request, headers: { ...request.headers, ...tenant } });
     expect(shape).toEqual(expected);
     expect(text).toContain(says);
-    expect(await new LokiQuery(real.url, tenant).count(`{job="${job}"}`)).toBe(stored);
+    expect(await countOf(new LokiQuery(real.url, tenant), `{job="${job}"}`, stored)).toBe(stored);
     const fake = await FakeLoki.start({ checksTime: true });
     expect((await answerOf(fake.url, request)).shape).toEqual(shape);
     await fake.close();
