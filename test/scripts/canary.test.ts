@@ -23,6 +23,8 @@ describe('the canary', () => {
   it('finds all that it has emitted, over more than one page', async () => {
     const { stats, selector, ...findings } = await run({ patienceMillis: 20_000 });
     expect(findings).toEqual({ emitted: 6000, found: 6000, missing: 0, duplicates: 0, outOfOrder: 0, unexpected: 0 });
+    // Loki gives entries back in the order of their times.
+    expect(new Set(loki.entries.map(({ timestamp }) => timestamp)).size).toBe(6000);
     expect(selector).toContain('{service_name="otel-log-queue-canary"} | run="');
     expectSettled(stats);
   });
