@@ -31,11 +31,41 @@ function membersOf(entries: Iterable<readonly [string, string]>): string {
 }
 
 class Stream {
-  readonly pieces: Buffer[] = [];
-  text: string;
+  readonly #pieces: Buffer[] = [];
+  #text: string;
+  #records = 0;
+  /** Of pieces. */
+  #bytes = 0;
 
   constructor(labels: string) {
-    this.text = `{"stream":${labels},"values":[`;
+    this.#text = `{"streams":[{"stream":${labels},"values":[`;
+  }
+
+  /** Whether more would be too much for one request. */
+  get isFull(): boolean {
+    // The JSON of an entry is never smaller than its part of Loki's own message, but for what Loki adds.
+    return this.#bytes + this.#records * ADDED_BY_LOKI_BYTES >= MAX_PUSH_BYTES;
+  }
+
+  add(entry: string): void {
+    this.#text += this.#records === 0 ? entry : `,${entry}`;
+    this.#records++;
+    if (this.#text.length >= PIECE_CHARACTERS) {
+      this.#makePiece();
+    }
+  }
+
+  finish(): LokiPushBody {
+    this.#text += ']}]}';
+    this.#makePiece();
+    return { bytes: Buffer.concat(this.#pieces), records: this.#records };
+  }
+
+  #makePiece(): void {
+    const piece = Buffer.from(this.#text);
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    this.#text = '';
   }
 }
 
@@ -61,72 +91,29 @@ class JsonMetadata implements MetadataWriter {
 /** Pushes as JSON. */
 export class LokiJsonPush implements LokiPush {
   readonly #bodies: LokiPushBody[] = [];
+  /** By labels. */
   readonly #streams = new Map<string, Stream>();
   readonly #metadata = new JsonMetadata();
-  #records = 0;
-  /** Of pieces. */
-  #bytes = 0;
-  /** Of entries that are in no piece yet. */
-  #characters = 0;
 
   add(context: LokiContext, timestamp: string, line: string, metadata: LokiMetadata): void {
     const encoded = encodedContextOf(context);
     this.#metadata.start(encoded.metadata);
     metadata.writeTo(this.#metadata);
-    this.#append(encoded.labels, `["${timestamp}",${quote(line)},{${this.#metadata.text}}]`);
+    const stream = this.#streams.get(encoded.labels) ?? this.#addStream(encoded.labels);
+    stream.add(`["${timestamp}",${quote(line)},{${this.#metadata.text}}]`);
+    if (stream.isFull) {
+      this.#bodies.push(stream.finish());
+      this.#streams.delete(encoded.labels);
+    }
   }
 
   finish(): LokiPushBody[] {
-    if (this.#records > 0) {
-      this.#finishBody();
-    }
-    return this.#bodies;
+    return [...this.#bodies, ...Array.from(this.#streams.values(), (stream) => stream.finish())];
   }
 
-  #append(labels: string, entry: string): void {
-    let stream = this.#streams.get(labels);
-    if (stream === undefined) {
-      stream = new Stream(labels);
-      this.#streams.set(labels, stream);
-      stream.text += entry;
-    } else {
-      stream.text += `,${entry}`;
-    }
-    this.#records++;
-    this.#characters += entry.length;
-    if (this.#characters >= PIECE_CHARACTERS) {
-      this.#makePieces();
-      // The JSON of an entry is never smaller than its part of Loki's own message, but for what Loki adds.
-      if (this.#bytes + this.#records * ADDED_BY_LOKI_BYTES >= MAX_PUSH_BYTES) {
-        this.#finishBody();
-      }
-    }
-  }
-
-  #makePieces(): void {
-    for (const stream of this.#streams.values()) {
-      if (stream.text !== '') {
-        const piece = Buffer.from(stream.text);
-        stream.pieces.push(piece);
-        stream.text = '';
-        this.#bytes += piece.length;
-      }
-    }
-    this.#characters = 0;
-  }
-
-  #finishBody(): void {
-    this.#makePieces();
-    const parts: Buffer[] = [];
-    let before = '{"streams":[';
-    for (const stream of this.#streams.values()) {
-      parts.push(Buffer.from(before), ...stream.pieces);
-      before = ']},';
-    }
-    parts.push(Buffer.from(']}]}'));
-    this.#bodies.push({ bytes: Buffer.concat(parts), records: this.#records, streams: this.#streams.size });
-    this.#streams.clear();
-    this.#records = 0;
-    this.#bytes = 0;
+  #addStream(labels: string): Stream {
+    const stream = new Stream(labels);
+    this.#streams.set(labels, stream);
+    return stream;
   }
 }

@@ -74,17 +74,23 @@ function writePair(wire: WireBuffer, name: string, value: string): void {
 }
 
 class Stream implements MetadataWriter {
-  readonly labels: Uint8Array;
+  readonly #labels: Uint8Array;
   /** Its entries. */
-  readonly wire = new WireBuffer(INITIAL_STREAM_BYTES);
+  readonly #wire = new WireBuffer(INITIAL_STREAM_BYTES);
   #common: Uint8Array = new Uint8Array();
+  #records = 0;
 
   constructor(labels: Uint8Array) {
-    this.labels = labels;
+    this.#labels = labels;
+  }
+
+  /** Whether more would be too much for one request. */
+  get isFull(): boolean {
+    return this.#wire.position + this.#records * ADDED_BY_LOKI_BYTES >= MAX_PUSH_BYTES;
   }
 
   add(timestamp: string, line: string, common: Uint8Array, metadata: LokiMetadata): void {
-    const wire = this.wire;
+    const wire = this.#wire;
     const width = varintWidth(line.length + USUAL_ENTRY_BYTES);
     wire.reserve(ENTRY_HEAD_BYTES);
     wire.byte(ENTRY_TAG);
@@ -101,14 +107,25 @@ class Stream implements MetadataWriter {
     this.#common = common;
     metadata.writeTo(this);
     wire.close(start, width);
+    this.#records++;
   }
 
   writeCommon(): void {
-    this.wire.raw(this.#common);
+    this.#wire.raw(this.#common);
   }
 
   write(name: LokiName, value: string): void {
-    writePair(this.wire, name.name, value);
+    writePair(this.#wire, name.name, value);
+  }
+
+  finish(): LokiPushBody {
+    const entries = this.#wire.take();
+    const head = new WireBuffer(STREAM_HEAD_BYTES);
+    head.byte(STREAM_TAG);
+    head.uint32(this.#labels.length + entries.length);
+    const parts = [head.take(), this.#labels, entries];
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    return { bytes: Buffer.concat([snappyLiteralHead(length), ...parts]), records: this.#records };
   }
 }
 
@@ -116,48 +133,24 @@ class Stream implements MetadataWriter {
 export class LokiProtobufPush implements LokiPush {
   readonly #bodies: LokiPushBody[] = [];
   readonly #streams = new Map<string, Stream>();
-  #records = 0;
-  #bytes = 0;
 
   add(context: LokiContext, timestamp: string, line: string, metadata: LokiMetadata): void {
     const encoded = encodedContextOf(context);
     const stream = this.#streams.get(encoded.key) ?? this.#addStream(encoded);
-    const before = stream.wire.position;
     stream.add(timestamp, line, encoded.metadata, metadata);
-    this.#records++;
-    this.#bytes += stream.wire.position - before + ADDED_BY_LOKI_BYTES;
-    if (this.#bytes >= MAX_PUSH_BYTES) {
-      this.#finishBody();
+    if (stream.isFull) {
+      this.#bodies.push(stream.finish());
+      this.#streams.delete(encoded.key);
     }
   }
 
   finish(): LokiPushBody[] {
-    if (this.#records > 0) {
-      this.#finishBody();
-    }
-    return this.#bodies;
+    return [...this.#bodies, ...Array.from(this.#streams.values(), (stream) => stream.finish())];
   }
 
   #addStream({ key, labels }: EncodedContext): Stream {
     const stream = new Stream(labels);
     this.#streams.set(key, stream);
-    this.#bytes += labels.length;
     return stream;
-  }
-
-  #finishBody(): void {
-    const parts: Uint8Array[] = [];
-    for (const { labels, wire } of this.#streams.values()) {
-      const entries = wire.take();
-      const head = new WireBuffer(STREAM_HEAD_BYTES);
-      head.byte(STREAM_TAG);
-      head.uint32(labels.length + entries.length);
-      parts.push(head.take(), labels, entries);
-    }
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    this.#bodies.push({ bytes: Buffer.concat([snappyLiteralHead(length), ...parts]), records: this.#records, streams: this.#streams.size });
-    this.#streams.clear();
-    this.#records = 0;
-    this.#bytes = 0;
   }
 }

@@ -1,7 +1,10 @@
 import type { LokiContext } from './loki-contexts';
 import type { LokiMetadata } from './loki-metadata';
 
-/** Collects entries into as few requests as possible, each with one stream for each set of labels. */
+/**
+ * Collects entries into as few requests as possible, but none of two streams: Loki's answer then tells what became of the last one,
+ * and an entry that was refused in another is lost in silence (its ingester overwrites the error of one stream with the success of the next).
+ */
 export interface LokiPush {
   /**
    * Never throws for what an entry holds.
@@ -18,7 +21,6 @@ export interface LokiPush {
 export interface LokiPushBody {
   readonly bytes: Uint8Array;
   readonly records: number;
-  readonly streams: number;
 }
 
 /** Loki's distributor and ingester talk in messages of at most 4 MiB; a larger push fails with a 500 for ever. An entry of the usual kind more does not go beyond. */

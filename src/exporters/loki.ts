@@ -33,7 +33,7 @@ export function loki(options?: LokiExporterOptions): LokiExporterDescription {
 }
 
 /**
- * What `loki()` describes: one push for each batch, with one stream for each resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
+ * What `loki()` describes: one push for each batch and resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
  * To send a batch again is harmless: Loki stores an entry with the same time, line and structured metadata once.
  */
 export class LokiLogRecordExporter extends BuiltInExporter {
@@ -88,7 +88,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
       let message = 'the records have no valid form';
       for (const body of push.finish()) {
         const response = await this.#poster.post(this.#compress ? await gzipBody(body.bytes, this.#place) : body.bytes, this.#headers, signal);
-        const judged = judgePush(response, body.records, body.streams, this.#poster);
+        const judged = judgePush(response, body.records, this.#poster);
         rejected += judged.rejected;
         message = judged.words || message;
       }

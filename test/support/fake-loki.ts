@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { answerQuery } from './fake-loki-query';
 import { decodePush, Refusal, uncompressed, type DecodedStream } from './loki-decode';
+import { normalized } from './loki-normalization';
 
 export interface StoredEntry {
   readonly labels: Readonly<Record<string, string>>;
@@ -24,10 +25,12 @@ export interface ScriptedAnswer {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The push is stored nevertheless. Default false. */
+  readonly isStored?: boolean;
 }
 
 export interface FakeLokiOptions {
-  /** Refuse what is older than 7 days or more than 10 minutes ahead, as Loki does. Default false: most test records have fixed times. */
+  /** Refuse what is older than 7 days, more than 10 minutes ahead or more than an hour behind its stream, as Loki does. Default false: most test records have fixed times. */
   readonly checksTime?: boolean;
   /** Default 262144. */
   readonly maxLineBytes?: number;
@@ -40,6 +43,7 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 65_536;
 const MAX_METADATA_ENTRIES = 128;
 const MAX_LABELS = 15;
+const MAX_BEHIND_NANOS = 3600n * 1_000_000_000n;
 
 /** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores; and as much of its query API as reads that back. */
 export class FakeLoki {
@@ -52,6 +56,8 @@ export class FakeLoki {
   readonly #options: FakeLokiOptions;
   readonly #script: ScriptedAnswer[] = [];
   readonly #known = new Set<string>();
+  /** The newest time of each stream. */
+  readonly #newest = new Map<string, bigint>();
 
   private constructor(options: FakeLokiOptions) {
     this.#options = options;
@@ -103,7 +109,8 @@ export class FakeLoki {
     try {
       const bytes = uncompressed(headers, body);
       text = headers['content-type']?.startsWith('application/json') === true ? bytes.toString() : '';
-      answer = this.#script.shift() ?? this.#push(method, url, headers, bytes);
+      const [scripted] = this.#script.splice(0, 1);
+      answer = scripted !== undefined && scripted.isStored !== true ? scripted : { ...this.#push(method, url, headers, bytes), ...scripted };
     } catch (error) {
       answer = error instanceof Refusal ? { status: error.status, body: error.message } : { status: 400, body: String(error) };
     }
@@ -132,8 +139,13 @@ export class FakeLoki {
     if (messageBytes > MAX_MESSAGE_BYTES) {
       throw new Refusal(500, `rpc error: code = ResourceExhausted desc = grpc: received message larger than max (${messageBytes} vs. ${MAX_MESSAGE_BYTES})`);
     }
-    for (const entry of accepted) {
-      this.#store(entry);
+    // As the ingester does it: what the last stream has met is the answer, whatever the others have met.
+    let behind: string | undefined;
+    for (const labels of new Set(accepted.map((entry) => entry.labels))) {
+      behind = this.#append(accepted.filter((entry) => entry.labels === labels));
+    }
+    if (behind !== undefined) {
+      return { status: 400, body: behind };
     }
     return refused.length === 0 ? { status: 204 } : { status: 400, body: `${refused.length} errors like: ${refused[0]}` };
   }
@@ -181,6 +193,24 @@ export class FakeLoki {
     return metadata.length > MAX_METADATA_ENTRIES ? 'too many structured metadata labels' : undefined;
   }
 
+  /** Stores entries of one stream; the words about those that are too far behind. */
+  #append(entries: readonly StoredEntry[]): string | undefined {
+    const stream = JSON.stringify(sorted(entries[0]?.labels ?? {}));
+    const ignored: StoredEntry[] = [];
+    for (const entry of entries) {
+      const timestamp = BigInt(entry.timestamp);
+      const newest = this.#newest.get(stream) ?? timestamp;
+      if (this.#options.checksTime === true && timestamp < newest - MAX_BEHIND_NANOS) {
+        ignored.push(entry);
+      } else {
+        this.#newest.set(stream, timestamp > newest ? timestamp : newest);
+        this.#store(entry);
+      }
+    }
+    const [first] = ignored;
+    return first && `entry with timestamp ${first.timestamp} ignored, reason: 'entry too far behind',\nuser 'fake', total ignored: ${ignored.length} out of ${entries.length} for stream: ${stream}`;
+  }
+
   #store(entry: StoredEntry): void {
     const identity = JSON.stringify([sorted(entry.labels), entry.timestamp, entry.line, sorted(entry.metadata)]);
     if (this.#known.has(identity)) {
@@ -190,41 +220,6 @@ export class FakeLoki {
       this.entries.push(entry);
     }
   }
-}
-
-/** `LabelNamer.Build` of prometheus/otlptranslator, character by character as it is written there. */
-function labelName(key: string): string {
-  const isReserved = Buffer.byteLength(key) >= 4 && key.startsWith('__') && key.endsWith('__');
-  let name = '';
-  let afterUnderscore = false;
-  for (const character of isReserved ? key.slice(2, -2) : key) {
-    const isValid = character.length === 1 && /[a-zA-Z0-9]/.test(character);
-    if (isValid) {
-      name += character;
-    } else if (!afterUnderscore) {
-      name += '_';
-    }
-    afterUnderscore = !isValid;
-  }
-  name = isReserved ? `__${name}__` : name;
-  if (/[0-9]/.test(name.charAt(0))) {
-    name = `key_${name}`;
-  }
-  if (name.replaceAll('_', '') === '') {
-    throw new Refusal(500, key === '' ? 'label name is empty' : `normalization for label name ${JSON.stringify(key)} resulted in invalid name ${JSON.stringify(name)}`);
-  }
-  return name;
-}
-
-function normalized(metadata: readonly [string, string][]): Record<string, string> {
-  const stored: Record<string, string> = {};
-  for (const [key, value] of metadata) {
-    const name = labelName(key);
-    if (value !== '') {
-      stored[name] = value.replaceAll('\ufffd', ' ');
-    }
-  }
-  return stored;
 }
 
 function messageBytesOf({ line, metadata }: StoredEntry): number {
