@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { backendFolder } from './find';
 import { COLLECTOR_BUILDER, COLLECTOR_MANIFEST, SOURCES, VICTORIA_LOGS_PACKAGE, type BackendName } from './manifest';
 
-// Loki apart, a build on two cores takes two or three minutes: one that takes so long hangs.
+// A build on two cores takes two or three minutes: one that takes so long hangs.
 const TIMEOUT_MILLIS = 30 * 60 * 1000;
 
 /**
