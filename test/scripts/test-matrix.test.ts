@@ -32,6 +32,12 @@ it('a cell that runs no test has failed', () => {
   expect(lines.at(-1)).toBe('0 passed, 1 failed');
 });
 
+it('the rest is what npm test on this Node has not run', () => {
+  const { status, stderr } = run(...firstCell, '--rest', 'test/version.test.ts');
+  const isAtHand = process.versions.node.startsWith(`${first?.node}.`);
+  expect({ status, isRefused: stderr.startsWith('No such cell') }).toEqual(isAtHand ? { status: 2, isRefused: true } : { status: 0, isRefused: false });
+});
+
 it('a pair of Node and SDK that is not supported is refused, with those that are', () => {
   const { status, stderr } = run('--node', '20', '--sdk', '3.x');
   expect(status).toBe(2);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { answerQuery } from './fake-loki-query';
 import { decodePush, Refusal, uncompressed, type DecodedStream } from './loki-decode';
 import { normalized } from './loki-normalization';
 
@@ -44,7 +45,7 @@ const MAX_METADATA_ENTRIES = 128;
 const MAX_LABELS = 15;
 const MAX_BEHIND_NANOS = 3600n * 1_000_000_000n;
 
-/** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores. */
+/** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores; and as much of its query API as reads that back. */
 export class FakeLoki {
   /** In the order of arrival, without duplicates. */
   readonly entries: StoredEntry[] = [];
@@ -90,6 +91,11 @@ export class FakeLoki {
     request.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
+      const found = request.method === 'GET' ? answerQuery(request.url ?? '', this.entries) : undefined;
+      if (found !== undefined) {
+        response.end(found);
+        return;
+      }
       const answer = this.#answer(request, Buffer.concat(chunks));
       response.writeHead(answer.status, { ...(answer.body !== undefined && { 'content-type': 'text/plain; charset=utf-8' }), ...answer.headers });
       response.end(answer.body === undefined ? undefined : `${answer.body}\n`);
