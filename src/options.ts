@@ -75,6 +75,9 @@ const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTi
 // The bound of a lane in a thread, and of the ring in front of it, where none is set.
 const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
 
+/** Stands for `OTEL_LOGS_EXPORTER=none`. An empty array of the user's own is a mistake. */
+export const NO_EXPORTERS: readonly never[] = Object.freeze([]);
+
 // These bound the ring where there is one, and a lane behind it has its own.
 const FRONT_KEYS: readonly string[] = ['maxQueueSize', 'maxQueueBytes', 'onQueueFull', 'blockOnQueueFullTimeoutMillis'];
 
@@ -103,7 +106,7 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter.
   const front = resolveLaneOptions('', given);
   const lanes = givenLanes(given);
-  const worker = wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop');
+  const worker = lanes.length === 0 ? 'event-loop' : (wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop'));
   const names = new Set<string>();
   return {
     worker,
@@ -127,6 +130,9 @@ function givenLanes({ exporter, exporters }: Given): GivenLane[] {
   }
   if (exporter !== undefined) {
     return [{ exporter: resolveExporter('exporter', exporter), exporterOption: 'exporter', owner: '', options: {} }];
+  }
+  if (exporters === NO_EXPORTERS) {
+    return [];
   }
   if (!Array.isArray(exporters) || exporters.length === 0) {
     throw new TypeError('exporters must be an array of at least one exporter');
@@ -192,6 +198,6 @@ function laneDefaults(given: LaneOptions, worker: 'event-loop' | 'thread'): Lane
 }
 
 /** An option that is given as undefined is not given: it must not hide the processor's. */
-function withoutUndefined<T extends object>(options: T): T {
+export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
