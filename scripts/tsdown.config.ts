@@ -47,7 +47,7 @@ export default defineConfig(
   (['esm', 'cjs'] as const).map((format) => ({
     // Not the folder of this file.
     cwd: process.cwd(),
-    entry: { index: 'src/index.ts' },
+    entry: { index: 'src/index.ts', bridge: 'src/integrations/bridge.ts', register: 'src/register.ts' },
     format,
     platform: 'node' as const,
     target: TARGET,

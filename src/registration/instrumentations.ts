@@ -1,0 +1,105 @@
+import { createRequire, register } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { diag } from '@opentelemetry/api';
+import { readList, type Environment } from '../environment';
+import type { ProvidesLoggers } from '../integrations/bridge';
+import { loadFromApplication, type ApplicationModule, type Require } from './application-modules';
+
+interface Instrumentation {
+  setLoggerProvider?(provider: ProvidesLoggers): void;
+}
+
+interface Library {
+  readonly package: string;
+  readonly export: string;
+  /** Whether it has a package to be patched, for which `import` needs a hook. */
+  readonly isModule: boolean;
+}
+
+const VARIABLE = 'OTEL_LOG_QUEUE_INSTRUMENTATIONS';
+
+const LIBRARIES: Readonly<Record<string, Library>> = {
+  pino: { package: '@opentelemetry/instrumentation-pino', export: 'PinoInstrumentation', isModule: true },
+  winston: { package: '@opentelemetry/instrumentation-winston', export: 'WinstonInstrumentation', isModule: true },
+  bunyan: { package: '@opentelemetry/instrumentation-bunyan', export: 'BunyanInstrumentation', isModule: true },
+  // Only for who names it: every line that anything prints would be a record.
+  console: { package: '@opentelemetry/instrumentation-console', export: 'ConsoleInstrumentation', isModule: false },
+};
+const BY_DEFAULT = ['pino', 'winston', 'bunyan'];
+
+/** Patches the logging libraries whose instrumentations the application has installed, so that what they log reaches the provider. */
+export function instrumentLibraries(provider: ProvidesLoggers, environment: Environment = process.env): void {
+  const named = readList(environment, VARIABLE)?.map((name) => name.toLowerCase());
+  const names = named ?? (isInstrumentedByOthers(environment) ? [] : BY_DEFAULT);
+  const hooked = new Map<string, Require>();
+  for (const name of names.filter((each) => each !== 'none')) {
+    const library = Object.hasOwn(LIBRARIES, name) ? LIBRARIES[name] : undefined;
+    const loaded = library === undefined ? undefined : loadFromApplication(library.package);
+    if (library === undefined || loaded === undefined) {
+      warnIfNamed(named, name, library);
+      continue;
+    }
+    instrument(loaded, library, provider);
+    if (library.isModule) {
+      hooked.set(name, loaded.require);
+    }
+  }
+  hookImports(hooked);
+}
+
+/** Each of these would patch the same libraries, and every record would come twice. */
+function isInstrumentedByOthers(environment: Environment): boolean {
+  return [...process.execArgv, environment['NODE_OPTIONS'] ?? ''].some((argument) => argument.includes('auto-instrumentations-node'));
+}
+
+function warnIfNamed(named: readonly string[] | undefined, name: string, library: Library | undefined): void {
+  if (named !== undefined) {
+    diag.warn(
+      library === undefined
+        ? `otel-log-queue: ${VARIABLE} does not know ${JSON.stringify(name)}, but ${Object.keys(LIBRARIES).join(', ')}, none; ignored`
+        : `otel-log-queue: ${VARIABLE} names '${name}', which needs ${library.package}; ignored`,
+    );
+  }
+}
+
+function instrument(loaded: ApplicationModule, library: Library, provider: ProvidesLoggers): void {
+  // Its constructor patches.
+  const Instrumentation = (loaded.exports as Readonly<Record<string, new () => Instrumentation>>)[library.export];
+  if (Instrumentation === undefined) {
+    throw new Error(`${library.package} has no ${library.export}`);
+  }
+  new Instrumentation().setLoggerProvider?.(provider);
+}
+
+/** `import` of these packages passes by what patches `require()`: the loader hook that `@opentelemetry/instrumentation` brings, for these packages only. */
+function hookImports(packages: ReadonlyMap<string, Require>): void {
+  // Instrumentations of one release share one copy; of different ones each may have its own.
+  const hooks = new Map<string, string[]>();
+  for (const [name, require] of packages) {
+    const hook = require.resolve('@opentelemetry/instrumentation/hook.mjs');
+    hooks.set(hook, [...(hooks.get(hook) ?? []), name]);
+  }
+  for (const [hook, include] of hooks) {
+    hookImport(hook, include);
+  }
+}
+
+interface SynchronousHooks {
+  readonly supportsSyncHooks: () => boolean;
+  readonly register: (options: { include: readonly string[] }) => void;
+}
+
+function hookImport(hook: string, include: readonly string[]): void {
+  const require = createRequire(hook);
+  try {
+    // On the thread of the application, where Node can do that; `module.register()` is deprecated there.
+    const { register: registerHooks, supportsSyncHooks } = require('import-in-the-middle/register-hooks.mjs') as SynchronousHooks;
+    if (supportsSyncHooks()) {
+      registerHooks({ include });
+      return;
+    }
+  } catch {
+    // An older release, or a Node that cannot load an ES module with require().
+  }
+  register(pathToFileURL(hook), { data: { include } });
+}
