@@ -30,7 +30,8 @@ const BY_DEFAULT = ['pino', 'winston', 'bunyan'];
 /** Patches the logging libraries whose instrumentations the application has installed, so that what they log reaches the provider. */
 export function instrumentLibraries(provider: ProvidesLoggers, environment: Environment = process.env): void {
   const named = readList(environment, VARIABLE)?.map((name) => name.toLowerCase());
-  const names = named ?? (isInstrumentedByOthers(environment) ? [] : BY_DEFAULT);
+  // They patch the same libraries: every record would come twice.
+  const names = named ?? (isPreloaded('auto-instrumentations-node', environment) ? [] : BY_DEFAULT);
   const hooked = new Map<string, Require>();
   for (const name of names.filter((each) => each !== 'none')) {
     const library = Object.hasOwn(LIBRARIES, name) ? LIBRARIES[name] : undefined;
@@ -44,12 +45,13 @@ export function instrumentLibraries(provider: ProvidesLoggers, environment: Envi
       hooked.set(name, loaded.require);
     }
   }
-  hookImports(hooked);
+  if (!isPreloaded('@opentelemetry/instrumentation/hook.mjs', environment)) {
+    hookImports(hooked);
+  }
 }
 
-/** Each of these would patch the same libraries, and every record would come twice. */
-function isInstrumentedByOthers(environment: Environment): boolean {
-  return [...process.execArgv, environment['NODE_OPTIONS'] ?? ''].some((argument) => argument.includes('auto-instrumentations-node'));
+function isPreloaded(name: string, environment: Environment): boolean {
+  return [...process.execArgv, environment['NODE_OPTIONS'] ?? ''].some((argument) => argument.includes(name));
 }
 
 function warnIfNamed(named: readonly string[] | undefined, name: string, library: Library | undefined): void {
@@ -91,15 +93,19 @@ interface SynchronousHooks {
 
 function hookImport(hook: string, include: readonly string[]): void {
   const require = createRequire(hook);
+  if (canHookSynchronously(require)) {
+    // On the thread of the application; `module.register()` is deprecated where Node can do that.
+    (require('import-in-the-middle/register-hooks.mjs') as SynchronousHooks).register({ include });
+  } else {
+    register(pathToFileURL(hook), { data: { include } });
+  }
+}
+
+function canHookSynchronously(require: Require): boolean {
   try {
-    // On the thread of the application, where Node can do that; `module.register()` is deprecated there.
-    const { register: registerHooks, supportsSyncHooks } = require('import-in-the-middle/register-hooks.mjs') as SynchronousHooks;
-    if (supportsSyncHooks()) {
-      registerHooks({ include });
-      return;
-    }
+    return (require('import-in-the-middle/supports-sync-hooks.mjs') as SynchronousHooks).supportsSyncHooks();
   } catch {
     // An older release, or a Node that cannot load an ES module with require().
+    return false;
   }
-  register(pathToFileURL(hook), { data: { include } });
 }

@@ -1,9 +1,11 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { diag } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { readBoolean, readInteger, type Environment } from '../environment';
+import { readBoolean, readInteger, readList, type Environment } from '../environment';
+import { isTaken } from '../environment-variables';
 import { exportersFromEnvironment } from '../exporter-environment';
 import { bridgeLogsApis, registeredLoggerProvider, type ProvidesLoggers } from '../integrations/bridge';
+import { shutdownOnSignals, type ShutsDown } from '../integrations/signals';
 import { QueueLogRecordProcessor } from '../processor';
 import type { Resource } from '../record';
 import { isOwnThreadData } from '../thread/thread-protocol';
@@ -14,12 +16,14 @@ import { resourceFromEnvironment, type ResourcesModule } from './resource';
 
 /** What is used of `@opentelemetry/sdk-logs`, the same in both lines. */
 interface LogsSdkModule {
-  readonly LoggerProvider: new (config: { resource: Resource; processors: LogRecordProcessor[]; logRecordLimits: object }) => ProvidesLoggers;
+  readonly LoggerProvider: new (config: { resource: Resource; processors: LogRecordProcessor[]; logRecordLimits: object }) => ProvidesLoggers & ShutsDown;
 }
+
+const SIGNALS_VARIABLE = 'OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS';
 
 /**
  * Registers a `LoggerProvider` with a processor as the environment says, for loggers of both logs APIs. Never throws: an application must start without its telemetry too.
- * The end of the process delivers: no handler is installed but the processor's own.
+ * The end of the process delivers; a signal ends it without that, unless `OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS` names it.
  */
 export function register(): void {
   if (isOwnThreadData(workerData) || isThreadOfNode()) {
@@ -61,6 +65,10 @@ function registerProvider(): void {
   });
   bridgeLogsApis(provider);
   instrumentLibraries(provider);
+  const signals = readList(process.env, SIGNALS_VARIABLE);
+  if (signals !== undefined) {
+    isTaken(SIGNALS_VARIABLE, () => shutdownOnSignals(provider, { signals: signals.map((signal) => signal.toUpperCase() as NodeJS.Signals) }));
+  }
 }
 
 /** As NodeSDK reads them; undefined is the SDK's default. */

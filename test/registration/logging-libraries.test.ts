@@ -26,6 +26,7 @@ const [winstonCjs, winstonMjs] = sources(
   [['winston', 'winston']],
   `const logger = winston.createLogger({ transports: [new winston.transports.Console()] });\n${inSpan("logger.warn('order placed', { seq });")}`,
 );
+const [bunyanCjs] = sources([['bunyan', 'bunyan']], `const logger = bunyan.createLogger({ name: 'shop' });\n${inSpan("logger.info({ seq }, 'order placed');")}`);
 const [consoleCjs] = sources([], inSpan("console.error('order %d', seq);"));
 
 const AUTO = '@opentelemetry/auto-instrumentations-node/register';
@@ -68,7 +69,11 @@ describe.each(sdkLines)('with otel-log-queue/register, $name', (line) => {
     folder = makeLoggingFolder(line, {
       'winston.cjs': winstonCjs,
       'winston.mjs': winstonMjs,
+      'bunyan.cjs': bunyanCjs,
       'console.cjs': consoleCjs,
+      'transport.cjs': `
+        const logger = require('pino')({}, require('pino').transport({ target: 'pino/file', options: { destination: 1 } }));
+        logger.info({ seq: 0 }, 'order placed');`,
       'server.cjs': PINO_SERVER,
       'emit.cjs': `require('@opentelemetry/api-logs').logs.getLogger('app').emit({ body: 'an event' }); console.log('done');`,
     });
@@ -94,6 +99,25 @@ describe.each(sdkLines)('with otel-log-queue/register, $name', (line) => {
     expect(received.map(({ attributes }) => attributes['seq'])).toEqual(range(0, RECORDS));
     expect(received[0]).toMatchObject({ scope: '@opentelemetry/winston-transport', body: 'order placed', record: { severityNumber: 13, severityText: 'warn' } });
     expectInSpan(received);
+  });
+
+  it('bunyan: every record arrives once, with trace context', async () => {
+    expect(await run([...register, 'bunyan.cjs'])).toMatchObject({ code: 0, stderr: '' });
+    const received = receivedRecords(server.requests);
+    expect(received.map(({ attributes }) => attributes['seq'])).toEqual(range(0, RECORDS));
+    expectInSpan(received);
+  });
+
+  it('pino with a transport in a thread of its own, in which the preload runs again: the record arrives once, and the process ends', async () => {
+    const { code, stdout, stderr } = await run([...register, 'transport.cjs']);
+    expect({ code, lines: stdout.match(/order placed/g), stderr }).toEqual({ code: 0, lines: ['order placed'], stderr: '' });
+    expect(receivedRecords(server.requests).map(({ attributes }) => attributes['seq'])).toEqual([0]);
+  });
+
+  it('with the loader hook of OpenTelemetry already there, it is not installed twice', async () => {
+    const { code, stderr } = await run([...register, 'winston.mjs'], { NODE_OPTIONS: '--experimental-loader=@opentelemetry/instrumentation/hook.mjs --no-warnings' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(receivedRecords(server.requests).map(({ attributes }) => attributes['seq'])).toEqual(range(0, RECORDS));
   });
 
   it('console, which has to be named: every line is one record, also while the console exporter writes them again', async () => {

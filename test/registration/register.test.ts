@@ -61,6 +61,7 @@ describe.each(sdkLines)('otel-log-queue/register, $name', (line) => {
       'pino.cjs': imports.map(([names, from]) => `const ${names} = require('${from}');\n`).join('') + body,
       'pino.mjs': imports.map(([names, from]) => `import ${names} from '${from}';\n`).join('') + body,
       'emit.cjs': `require('@opentelemetry/api-logs').logs.getLogger('app').emit({ body: 'an event', attributes: { long: 'abcdef', second: 1, third: 2 } });`,
+      'signal.cjs': `require('./emit.cjs'); setInterval(() => {}, 1000); process.kill(process.pid, 'SIGTERM');`,
       'node-sdk.cjs': NODE_SDK,
       'count-runs.cjs': `
         const { isMainThread, parentPort } = require('node:worker_threads');
@@ -107,13 +108,13 @@ describe.each(sdkLines)('otel-log-queue/register, $name', (line) => {
     ['OTEL_SDK_DISABLED', 'True'],
     ['OTEL_LOGS_EXPORTER', 'none'],
   ])('%s=%s: does nothing', async (name, value) => {
-    expect(await runNode(line, folder, ['--import', 'otel-log-queue/register', 'emit.cjs'], environment({ [name]: value }))).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await runNode(line, folder, ['--import', 'otel-log-queue/register', 'emit.cjs'], environment({ [name]: value }))).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
     expect(server.requests).toEqual([]);
   });
 
   it('an exporter that nobody knows is one warning, and the rest works', async () => {
     const outcome = await runNode(line, folder, ['--import', 'otel-log-queue/register', 'emit.cjs'], environment({ OTEL_LOGS_EXPORTER: 'zipkin,otlp' }));
-    expect(outcome).toEqual({ code: 0, stdout: '', stderr: 'otel-log-queue: OTEL_LOGS_EXPORTER does not know "zipkin", but otlp, loki, console, file, otlp/stdout, none; ignored\n' });
+    expect(outcome).toMatchObject({ code: 0, stdout: '', stderr: 'otel-log-queue: OTEL_LOGS_EXPORTER does not know "zipkin", but otlp, loki, console, file, otlp/stdout, none; ignored\n' });
     expect(receivedRecords(server.requests)).toHaveLength(1);
   });
 
@@ -132,6 +133,17 @@ describe.each(sdkLines)('otel-log-queue/register, $name', (line) => {
     });
     expect(mine).toEqual(its);
     expect(mine).toMatchObject(detectors.OTEL_NODE_RESOURCE_DETECTORS === 'none' ? {} : { 'service.name': 'shop', team: 'a b' });
+  });
+
+  it('a signal ends the process as ever; named in OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS it is a shutdown first', async () => {
+    const ended = { code: null, signal: 'SIGTERM', stderr: '' };
+    const preload = ['--import', 'otel-log-queue/register', 'signal.cjs'];
+    expect(await runNode(line, folder, preload, environment({ OTEL_BLRP_SCHEDULE_DELAY: '100000' }))).toMatchObject(ended);
+    expect(receivedRecords(server.requests)).toEqual([]);
+    expect(await runNode(line, folder, preload, environment({ OTEL_BLRP_SCHEDULE_DELAY: '100000', OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS: 'SIGTERM,SIGINT' }))).toMatchObject(ended);
+    expect(receivedRecords(server.requests)).toHaveLength(1);
+    const { stderr } = await runNode(line, folder, preload, environment({ OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS: 'SIGKILL' }));
+    expect(stderr).toMatch(/^otel-log-queue: OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS: signals\[0\] must be one of .*; ignored\n$/);
   });
 
   it('names what it cannot detect', async () => {

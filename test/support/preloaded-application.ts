@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeReleases } from './node-releases';
 import { decodeLogsRequest, plainValue, type DecodedKeyValue, type DecodedLogRecord } from './otlp-decode';
@@ -13,7 +13,7 @@ export interface SdkLine {
   readonly packages: readonly string[];
 }
 
-const LIBRARIES = ['@opentelemetry/instrumentation-console@0.4.0', '@opentelemetry/winston-transport@0.34.0', 'pino@10.4.0', 'winston@3.19.0'];
+const LIBRARIES = ['@opentelemetry/instrumentation-console@0.4.0', '@opentelemetry/winston-transport@0.34.0', 'pino@10.4.0', 'winston@3.19.0', 'bunyan@1.8.15'];
 const programOf = (name: string): string => nodeReleases.find((release) => release.name === name)?.program as string;
 
 export const sdkLines: readonly SdkLine[] = [
@@ -35,11 +35,11 @@ export const sdkLines: readonly SdkLine[] = [
   },
 ];
 
-/** A user's folder with this package, one line of the SDK, pino and winston. */
+/** A user's folder with this package, one line of the SDK, and the logging libraries. */
 export function makeLoggingFolder(line: SdkLine, files: Readonly<Record<string, string>>): UserFolder {
   const modules = installOnce(line.packages);
   const folder = makeUserFolder(files, modules);
-  for (const name of ['pino', 'winston'].filter((each) => existsSync(join(modules, each)))) {
+  for (const name of ['pino', 'winston', 'bunyan']) {
     symlinkSync(join(modules, name), join(folder.path, 'node_modules', name));
   }
   return folder;
@@ -47,6 +47,7 @@ export function makeLoggingFolder(line: SdkLine, files: Readonly<Record<string, 
 
 export interface ProgramEnd {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -64,9 +65,9 @@ export function runNode(line: SdkLine, folder: UserFolder, argv: readonly string
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MILLIS);
   return new Promise((resolve) =>
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ code, stdout, stderr });
+      resolve({ code, signal, stdout, stderr });
     }),
   );
 }
