@@ -103,8 +103,12 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   if (given.onLoss !== undefined && typeof given.onLoss !== 'function') {
     throw new TypeError(`onLoss must be a function, received ${typeof given.onLoss}`);
   }
-  // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter.
-  const front = resolveLaneOptions('', given);
+  // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter. Whether a batch fits into the queue is for each lane: behind a ring it has another one.
+  const { maxExportBatchSize, ...forFront } = given;
+  if (maxExportBatchSize !== undefined) {
+    checkInteger('maxExportBatchSize', maxExportBatchSize, 1);
+  }
+  const front = resolveLaneOptions('', forFront);
   const lanes = givenLanes(given);
   const worker = lanes.length === 0 ? 'event-loop' : (wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop'));
   const names = new Set<string>();

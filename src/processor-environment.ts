@@ -24,15 +24,23 @@ export function optionsFromEnvironment(options: FromEnvOptions, environment: Env
   const exporters = given.exporter === undefined && given.exporters === undefined ? { exporters: exportersFromEnvironment(environment) ?? NO_EXPORTERS } : {};
   // What is given hides the variable, so that nobody is warned about what would not count.
   const variables = Object.fromEntries(Object.entries(PROCESSOR_VARIABLES as Readonly<Record<string, Variable>>).filter(([option]) => option !== 'workerPath' && !(option in given)));
-  const { retry, onQueueFull, ...read } = readVariables(environment, variables, checkProcessorOption);
+  const { retry, onQueueFull, worker, ...read } = readVariables(environment, variables, checkProcessorOption);
   return {
     ...read,
+    ...workerFor(given, worker as 'event-loop' | 'thread' | undefined),
     ...(!('onQueueFull' in given) && withDetails(onQueueFull as string | undefined, environment)),
     ...(!('retry' in given) && retryFrom(retry as boolean | undefined, environment)),
     ...(!('spool' in given) && spoolFrom(environment)),
     ...exporters,
     ...given,
   } as QueueLogRecordProcessorOptions;
+}
+
+/** An exporter object from the code cannot go where the environment wants it: the code wins. */
+function workerFor({ exporter, exporters }: FromEnvOptions, worker: 'event-loop' | 'thread' | undefined): object {
+  const areGiven = exporter !== undefined || exporters !== undefined;
+  const fits = (): void => void resolveOptions(withoutUndefined({ exporter, exporters, worker, workerPath: ANY_WORKER_PATH }) as QueueLogRecordProcessorOptions);
+  return worker === 'thread' && areGiven && !isTaken(PROCESSOR_VARIABLES.worker.name, fits) ? {} : withoutUndefined({ worker });
 }
 
 function checkProcessorOption(option: string, value: unknown): void {
