@@ -114,7 +114,7 @@ export class EventLoopWorker implements QueueWorker {
       return;
     }
     this.#takenBeforeExit = this.#taken;
-    await flushBeforeExit(this.#lanes, this.#options.exitTimeoutMillis, () => this.flush(this.#options.shutdownTimeoutMillis));
+    await flushBeforeExit(this.#lanes, this.#options.exitTimeoutMillis, () => this.#lanes.flush(this.#options.shutdownTimeoutMillis, true));
   }
 
   onExitBegin(): void {

@@ -85,13 +85,13 @@ export class BatchDelivery {
   async deliver(records: LogRecord[], isPart: boolean): Promise<Delivered | undefined> {
     // Without retry there is no second answer.
     const run = new ExportRun(records, isPart || this.#options.retry === false, this.#breaker?.waitMillis ?? 0);
+    this.#isSurrendered = false;
     for (;;) {
       await this.#pauseBefore(run);
       if (this.#ended) {
         return undefined;
       }
       if (this.#isSurrendered) {
-        this.#isSurrendered = false;
         return this.#rest({ kind: 'lost', records: run.records, reason: 'retry_exhausted', message: 'there was no time for another attempt' });
       }
       run.records = this.#observer.stillWanted(run.records);
@@ -118,12 +118,10 @@ export class BatchDelivery {
     return true;
   }
 
-  /** Gives up what waits for another attempt, as if its budget were spent. */
+  /** Gives up what waits for another attempt, or will have to, as if its budget were spent. */
   surrender(): void {
-    if (this.#pause.isRunning) {
-      this.#isSurrendered = true;
-      this.#pause.end();
-    }
+    this.#isSurrendered = true;
+    this.#pause.end();
   }
 
   /** No longer waits for resource attributes. */
@@ -161,7 +159,7 @@ export class BatchDelivery {
   }
 
   async #pauseBefore({ delayMillis }: ExportRun): Promise<void> {
-    if (delayMillis === undefined) {
+    if (delayMillis === undefined || this.#isSurrendered) {
       return;
     }
     this.#setState(this.#breaker?.state === 'open' ? 'open' : 'backing-off');

@@ -10,7 +10,7 @@ export interface LaneFlushResult {
 export interface FlushWaiter {
   readonly target: number;
   /** The attempt that was running or had last failed when the flush began. */
-  readonly sinceAttempt: number;
+  sinceAttempt: number;
   readonly lost: LossCounts;
   readonly resolve: (result: LaneFlushResult) => void;
 }
@@ -46,6 +46,11 @@ export class FlushWaiters {
   /** Ends the flushes whose records are all settled. */
   settleUpTo(settledPosition: number): void {
     this.#endThose((waiter) => waiter.target <= settledPosition, settledPosition);
+  }
+
+  /** The attempt that is running is that of every pending flush, whenever it began: its failure ends them. */
+  adoptRunningAttempt(): void {
+    this.#waiters.forEach((waiter) => (waiter.sinceAttempt = -1));
   }
 
   /** Ends the flushes that began before this attempt, which has failed: it was theirs. */

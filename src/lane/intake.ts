@@ -13,6 +13,16 @@ const MAX_DUE_RECORDS = 4096;
 // Weighing a batch takes one turn of the event loop.
 const MAX_BATCH_RECORDS = 8192;
 
+/** Most records of a batch. */
+export function mostBatchRecords(exporter: LogRecordExporter, options: ResolvedLaneOptions): number {
+  return takesAll(exporter, options) ? MAX_BATCH_RECORDS : options.maxExportBatchSize;
+}
+
+/** Built-in exporters take all that waits unless the user says how much. */
+function takesAll(exporter: LogRecordExporter, options: ResolvedLaneOptions): boolean {
+  return exporter instanceof BuiltInExporter && !options.batchSizeIsSet;
+}
+
 /** The queue of a lane, with what gets in, how much makes a batch due, and how much a batch may hold. */
 export class Intake {
   readonly #queue: RecordQueue;
@@ -30,12 +40,11 @@ export class Intake {
     this.#queue = new RecordQueue({ maxRecords: options.maxQueueSize, maxBytes: options.maxQueueBytes });
     this.#admit = admissionFor(options.onQueueFull);
     this.#onEvict = onEvict;
-    const takesAll = builtIn !== undefined && !options.batchSizeIsSet;
-    this.#dueRecords = takesAll ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
+    this.#dueRecords = takesAll(exporter, options) ? Math.min(Math.ceil(options.maxQueueSize / 2), MAX_DUE_RECORDS) : options.maxExportBatchSize;
     this.#dueBytes = options.maxQueueBytes === undefined ? Infinity : options.maxQueueBytes / 2;
     // With a spool half of the queue is never in flight, so that what goes to disk to make room goes in pieces.
     const share = options.spool === undefined ? 1 : 2;
-    this.#maxBatchRecords = Math.min(takesAll ? MAX_BATCH_RECORDS : options.maxExportBatchSize, Math.ceil(options.maxQueueSize / share));
+    this.#maxBatchRecords = Math.min(mostBatchRecords(exporter, options), Math.ceil(options.maxQueueSize / share));
     this.#maxBatchBytes = Math.min(options.maxExportBatchBytes ?? builtIn?.maxBatchBytes ?? Infinity, (options.maxQueueBytes ?? Infinity) / share);
     this.#sizeOf = builtIn === undefined ? estimateRecordBytes : (record) => builtIn.sizeOf(record);
   }

@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import type { TakenBatch } from '../queue/record-queue';
 import type { LogRecord } from '../record';
+import { MAX_LINE_RECORDS } from '../spool/record-lines';
+import type { OnSpoolLoss } from '../spool/segment-list';
 import type { ResolvedSpoolOptions } from '../spool/spool-options';
 import { SpoolStore } from '../spool/spool-store';
 import type { SpoolTicket } from '../spool/spool-ticket';
@@ -36,6 +38,7 @@ export class LaneSpool {
   readonly isJournal: boolean;
   readonly #store: SpoolStore;
   readonly #isInOrder: boolean;
+  readonly #maxBatchRecords: number;
   readonly #ledger: LaneLedger;
   readonly #adoptTimer: NodeJS.Timeout;
   #replayed = 0;
@@ -45,18 +48,19 @@ export class LaneSpool {
 
   /**
    * @param owner names the processor, the same for a thread that takes a dead one's place
+   * @param maxBatchRecords most records of a batch from memory, and so of one from the disk
    * @param onRecords called when records were found that earlier processes have left
    */
-  constructor(options: ResolvedSpoolOptions, lane: string, owner: string, ledger: LaneLedger, onRecords: () => void) {
+  constructor(options: ResolvedSpoolOptions, lane: string, owner: string, maxBatchRecords: number, ledger: LaneLedger, onRecords: () => void) {
     this.isJournal = options.mode === 'journal';
     this.#isInOrder = options.replay === 'in-order';
+    this.#maxBatchRecords = Math.min(maxBatchRecords, MAX_REPLAY_RECORDS);
     this.#ledger = ledger;
-    this.#store = new SpoolStore(options, lane, owner, {
-      onLost: (reason, count, message) => {
-        ledger.noteFailure(message);
-        ledger.losses.add(reason, count);
-      },
-    });
+    const onLost: OnSpoolLoss = (reason, count, message) => {
+      ledger.noteFailure(message);
+      ledger.losses.add(reason, count);
+    };
+    this.#store = new SpoolStore(options, lane, owner, { onLost }, undefined, undefined, Math.min(this.#maxBatchRecords, MAX_LINE_RECORDS));
     this.#adopt();
     this.#adoptTimer = setInterval(() => {
       this.#adopt();
@@ -135,7 +139,7 @@ export class LaneSpool {
   /** The oldest records on disk; undefined if there are none that can be read now. */
   replay(): Work | undefined {
     this.#freshInARow = 0;
-    const found = this.#store.take(MAX_REPLAY_RECORDS, MAX_REPLAY_BYTES);
+    const found = this.#store.take(this.#maxBatchRecords, MAX_REPLAY_BYTES);
     return found && { taken: { records: found.records, firstPosition: NO_POSITION, heldBytes: 0 }, ticket: found.ticket, isReplay: true };
   }
 

@@ -6,6 +6,7 @@ import { BatchRunner } from './batch-runner';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
+import { mostBatchRecords } from './intake';
 import { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
 import { LaneSpool } from './lane-spool';
@@ -51,7 +52,7 @@ export class Lane {
     this.#options = options;
     this.#observer = observer;
     this.#ledger = new LaneLedger(() => observer.onLoss());
-    this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, this.#ledger, () => this.#startIfDue());
+    this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, mostBatchRecords(exporter, options), this.#ledger, () => this.#startIfDue());
     this.#source = new WorkSource(exporter, options, this.#spool, () => this.#noteEviction(), () => this.#startIfDue());
     this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, this.#spool, {
       onFailing: (message) => observer.onFailing(this, message),
@@ -141,8 +142,11 @@ export class Lane {
     if (this.#spool !== undefined && !this.#isOver && (result.remaining > 0 || isLast)) {
       this.#source.spillAll();
       this.#runner.delivery.surrender();
-      // A turn of the microtask queue for what was surrendered.
-      await Promise.resolve();
+      if (isLast) {
+        this.abortAttempt('there was no time to wait for an answer');
+      }
+      // A turn for what was surrendered to come to rest.
+      await new Promise((resolve) => setImmediate(resolve));
       return { ...result, remaining: Math.min(result.remaining, this.#source.length + this.#runner.inFlight - this.#runner.inFlightOnDisk) };
     }
     return result;
@@ -176,8 +180,9 @@ export class Lane {
     }
   }
 
-  /** Fails the running attempt, if its exporter can be aborted. */
+  /** Fails the running attempt, if its exporter can be aborted. Pending flushes do not wait for another one. */
   abortAttempt(message: string): void {
+    this.#ledger.flushes.adoptRunningAttempt();
     this.#runner.delivery.abortAttempt(new ExportError(message, { retryable: true }));
   }
 

@@ -2,7 +2,7 @@ import { LogsJsonEncoder } from '../otlp/json';
 import type { LogRecord } from '../record';
 
 // What a corrupt line costs at most, and what is read again when only its last record is wanted.
-const MAX_LINE_RECORDS = 128;
+export const MAX_LINE_RECORDS = 128;
 const FULL_LINE_BYTES = 256 * 1024;
 
 const NEWLINE = Buffer.from('\n');
@@ -23,6 +23,12 @@ export interface RecordLines {
 /** Writes groups of records, in their order, as lines of OTLP/JSON: what the Collector's `otlpjsonfile` receiver reads. */
 export class RecordLinesWriter {
   readonly #encoder = new LogsJsonEncoder();
+  readonly #maxLineRecords: number;
+
+  /** @param maxLineRecords lines come back whole, so that it must not be more than a batch may hold */
+  constructor(maxLineRecords = MAX_LINE_RECORDS) {
+    this.#maxLineRecords = maxLineRecords;
+  }
 
   /** Never throws for what a record is. */
   write(records: readonly LogRecord[]): RecordLines {
@@ -40,7 +46,7 @@ export class RecordLinesWriter {
       } else {
         invalid++;
       }
-      if (count > 0 && (count === MAX_LINE_RECORDS || encoder.bytes >= FULL_LINE_BYTES || index === records.length - 1)) {
+      if (count > 0 && (count === this.#maxLineRecords || encoder.bytes >= FULL_LINE_BYTES || index === records.length - 1)) {
         const line = encoder.finishBytes();
         // A copy: the encoder uses its buffer for the next line.
         parts.push(new Uint8Array(line), NEWLINE);

@@ -3,7 +3,7 @@ import { FailureLog } from './failure-log';
 import { LineState, type LineRange } from './line-index';
 import { OwnerFolder } from './owner-folder';
 import { RecordLinesReader } from './record-lines-reader';
-import { RecordLinesWriter } from './record-lines';
+import { MAX_LINE_RECORDS, RecordLinesWriter } from './record-lines';
 import type { Segment } from './segment';
 import { SegmentList, type OnSpoolLoss } from './segment-list';
 import type { ResolvedSpoolOptions } from './spool-options';
@@ -37,16 +37,20 @@ export class SpoolStore {
   readonly #segments: SegmentList;
   readonly #observer: SpoolObserver;
   readonly #now: () => number;
-  readonly #lines = new RecordLinesWriter();
+  readonly #lines: RecordLinesWriter;
   readonly #reader = new RecordLinesReader();
   #journaled = 0;
   #isClosed = false;
 
-  /** @param owner names the processor: different for each one in a process, the same for a restarted worker thread */
+  /**
+   * @param owner names the processor: different for each one in a process, the same for a restarted worker thread
+   * @param maxLineRecords most records of a line
+   */
   constructor(
     options: ResolvedSpoolOptions, laneName: string, owner: string, observer: SpoolObserver,
-    files: SpoolFileSystem = nodeSpoolFileSystem, now: () => number = Date.now,
+    files: SpoolFileSystem = nodeSpoolFileSystem, now: () => number = Date.now, maxLineRecords = MAX_LINE_RECORDS,
   ) {
+    this.#lines = new RecordLinesWriter(maxLineRecords);
     this.#options = options;
     this.#observer = observer;
     this.#now = now;
@@ -114,7 +118,7 @@ export class SpoolStore {
   }
 
   /**
-   * The oldest records that wait, in whole lines of up to 128: as many as fit, and at least one line.
+   * The oldest records that wait, in whole lines: as many as fit, and at least one line.
    * @param maxBytes of the lines on disk
    * @returns undefined if none waits or none can be read now
    */

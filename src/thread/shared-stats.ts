@@ -42,6 +42,8 @@ export interface LaneFigures extends LaneStats {
 
 /** A consistent picture of what the thread has done. */
 export interface ThreadFigures {
+  /** False for a thread that has not said anything yet: then these are zeros. */
+  readonly isPublished: boolean;
   /** Records that were taken off the ring and offered to the lanes. */
   readonly offered: number;
   /** Records whose frame could not be read. */
@@ -158,6 +160,6 @@ export class SharedStats {
       });
       lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, journaled, inFlightOnDisk, retries, state: STATES[state] ?? 'ready', dropped });
     }
-    return { offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
+    return { isPublished: version > 0, offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
   }
 }

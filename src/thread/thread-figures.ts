@@ -4,7 +4,11 @@ import type { LaneFigures, ThreadFigures } from './shared-stats';
 
 /** What two threads, one after the other, have done together. */
 export function sumOfFigures(before: ThreadFigures, now: ThreadFigures): ThreadFigures {
+  if (!now.isPublished) {
+    return before.isPublished ? before : now;
+  }
   return {
+    isPublished: true,
     offered: before.offered + now.offered,
     unreadable: before.unreadable + now.unreadable,
     lanes: now.lanes.map((lane, index) => sumOfLanes(before.lanes[index], lane)),
@@ -53,16 +57,17 @@ function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigu
   if (before === undefined) {
     return now;
   }
-  let { dropped } = now;
+  // What the dead one has left on disk, its successor has found there and counted again. Where it found less, the rest had been delivered, and nobody had been told.
+  const recovered = Math.min(before.spooled, now.replayed);
+  let dropped = withLoss(now.dropped, 'worker_crashed', before.spooled - recovered);
   for (const [reason, count] of Object.entries(before.dropped) as [LossReason, number][]) {
     dropped = withLoss(dropped, reason, count);
   }
   return {
     ...now,
-    // What the dead one has left on disk, its successor has found there and counted again.
-    offered: before.offered - before.spooled + now.offered,
+    offered: before.offered + now.offered - recovered,
     delivered: before.delivered + now.delivered,
-    replayed: before.replayed + now.replayed,
+    replayed: before.replayed + now.replayed - recovered,
     journaled: before.journaled + now.journaled,
     retries: before.retries + now.retries,
     dropped,

@@ -14,7 +14,7 @@ const MAX_DEATHS = 5;
 const FIRST_RESTART_MILLIS = 100;
 const STEADY_MILLIS = 60_000;
 
-const NOTHING_DONE: ThreadFigures = { offered: 0, unreadable: 0, lanes: [] };
+const NOTHING_DONE: ThreadFigures = { isPublished: false, offered: 0, unreadable: 0, lanes: [] };
 
 export interface ThreadSupervisorOptions extends EventLoopLinkOptions {
   readonly workerPath: string | undefined;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from '../../scripts/load/build';
@@ -34,4 +34,14 @@ it('every ts block of the README compiles', () => {
 it.each(blocks.filter(({ runs }) => runs).map(({ name }) => name))('%s of the README runs', (name) => {
   const { status, stderr } = spawnSync(process.execPath, [name.replace('.mts', '.mjs')], { cwd: folder.path, encoding: 'utf8', timeout: 60_000 });
   expect({ status, isBroken: /\b(SyntaxError|TypeError|ReferenceError|RangeError)\b/.test(stderr) }).toEqual({ status: 0, isBroken: false });
+});
+
+it('every row of "What is lost when" names its tests', () => {
+  const [table = ''] = /\| event \| what is lost[\s\S]*?\n\n/.exec(readme) ?? [];
+  const rows = table.trimEnd().split('\n').slice(2);
+  expect(rows.length).toBeGreaterThan(15);
+  for (const row of rows) {
+    const named = [...(row.split('|').at(-2) ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    expect({ row, tests: named.length > 0, missing: named.filter((name) => !existsSync(join(ROOT, 'test', `${name}.test.ts`))) }).toEqual({ row, tests: true, missing: [] });
+  }
 });

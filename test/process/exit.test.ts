@@ -67,7 +67,7 @@ describe('at the end of the process, with the event loop as worker', () => {
 
   it('a natural end with a backend that never answers is held until exitTimeoutMillis have passed without progress', async () => {
     server.script(hang);
-    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { ...options, exitTimeoutMillis: 100 } }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'natural', options: { ...options, exitTimeoutMillis: 1000 } }).ended;
     expect(code).toBe(0);
     expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');
     expect(server.requests).toHaveLength(1);
@@ -184,7 +184,7 @@ describe('at the end of the process, with a thread', () => {
 
   it('a backend that never answers holds the end for exitTimeoutMillis', async () => {
     server.script(hang);
-    const { code, stderr } = await start({ url: server.url, records: 10, end: 'exit', options: { ...options, exitTimeoutMillis: 300 } }).ended;
+    const { code, stderr } = await start({ url: server.url, records: 10, end: 'exit', options: { ...options, exitTimeoutMillis: 1500 } }).ended;
     expect(code).toBe(0);
     expect(server.requests).toHaveLength(1);
     expect(stderr).toContain('lost in all: 10 shutdown_timeout in lane otlp');

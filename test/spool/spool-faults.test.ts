@@ -231,3 +231,32 @@ it('a segment that cannot be deleted makes no room: the records stay with the ca
   expect(lost).toEqual({ spool_full: 1 });
   expect(drain(store)).toEqual([2]);
 });
+
+describe('fsync', () => {
+  /** The calls that one append makes, on a segment that is there. */
+  function callsOfAppend(fsync: boolean): string[] {
+    const files = new FaultySpoolFileSystem();
+    const { store } = rig.open('a', { fsync }, files);
+    expect(store.append([makeRecord(0)])).toBeDefined();
+    const before = files.calls.length;
+    expect(store.append([makeRecord(1)])).toBeDefined();
+    return files.calls.slice(before).filter((call) => call === 'write' || call === 'fsync');
+  }
+
+  it('true: what append has told is on the disk, not only with the kernel', () => {
+    expect(callsOfAppend(true)).toEqual(['write', 'fsync']);
+  });
+
+  it('false: nothing waits for the disk', () => {
+    expect(callsOfAppend(false)).toEqual(['write']);
+  });
+
+  it('true, refused by the disk: not told as written', () => {
+    const files = new FaultySpoolFileSystem();
+    const { store } = rig.open('a', { fsync: true }, files);
+    store.append([makeRecord(0)]);
+    files.fault = (_call, name) => (name === 'fsync' ? 'EIO' : undefined);
+    expect(store.append([makeRecord(1)])).toBeUndefined();
+    expect(store.journaled).toBe(1);
+  });
+});

@@ -9,10 +9,11 @@ import { makeRecord, range } from './records';
 export class LaneRig {
   readonly #lanes: Lane[] = [];
 
-  lane(exporter: LogRecordExporter, options: LaneOptions = {}): Lane {
+  /** @param owner names the processor in the lane's spool */
+  lane(exporter: LogRecordExporter, options: LaneOptions = {}, owner = 'owner'): Lane {
     const check = (): void => this.#check();
     const observer = { onLoss: check, onRoom: check, onStateChange: check, onFailing: check, onRecovered: check };
-    const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), observer, 'owner');
+    const lane = new Lane('test', exporter, resolveLaneOptions('', { scheduledDelayMillis: 5, ...options }), new ExportScope(), observer, owner);
     this.#lanes.push(lane);
     return lane;
   }
@@ -32,8 +33,8 @@ export class LaneRig {
 
   #check(): void {
     for (const lane of this.#lanes) {
-      const { offered, delivered, queued, inFlight, dropped } = lane.stats();
-      expect({ offered }).toEqual({ offered: delivered + queued + inFlight + totalOf(dropped) });
+      const { offered, delivered, queued, inFlight, spooled, dropped } = lane.stats();
+      expect({ offered }).toEqual({ offered: delivered + queued + inFlight + spooled + totalOf(dropped) });
     }
   }
 }

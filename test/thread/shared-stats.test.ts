@@ -18,7 +18,7 @@ describe('SharedStats', () => {
     expect(reader.read()).toMatchObject({ offered: 0, unreadable: 0, lanes: [{ delivered: 0, state: 'ready', dropped: {} }, { delivered: 0 }] });
     for (const delivered of [1, 2, 3]) {
       writer.write(10 * delivered, delivered, [lane(delivered), lane(7)]);
-      expect(reader.read()).toEqual({ offered: 10 * delivered, unreadable: delivered, lanes: [lane(delivered), lane(7)] });
+      expect(reader.read()).toEqual({ isPublished: true, offered: 10 * delivered, unreadable: delivered, lanes: [lane(delivered), lane(7)] });
     }
   });
 
@@ -36,7 +36,7 @@ describe('SharedStats', () => {
     reader.read();
     writer.write(2, 0, [lane(2)]);
     expect(() => writer.write(3, 0, [killing()])).toThrow('killed');
-    expect(reader.read()).toEqual({ offered: 2, unreadable: 0, lanes: [lane(2)] });
+    expect(reader.read()).toEqual({ isPublished: true, offered: 2, unreadable: 0, lanes: [lane(2)] });
   });
 
   it('waits for the end of a command, and not longer than nothing moves', () => {
