@@ -1,3 +1,4 @@
+import { format } from 'node:util';
 import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
 import { readOneOf, type Environment } from '../environment';
 
@@ -12,15 +13,20 @@ const EXPECTED = '@opentelemetry/api: Attempted duplicate registration of API: l
  */
 export function showDiag(environment: Environment = process.env): void {
   if ((globalThis as { [key: symbol]: { diag?: unknown } | undefined })[Symbol.for('opentelemetry.js.api.1')]?.diag === undefined) {
-    const logLevel = LEVELS[readOneOf(environment, 'OTEL_LOG_LEVEL', Object.keys(LEVELS) as (keyof typeof LEVELS)[]) ?? 'warn'];
-    diag.setLogger(stderrLogger(), { logLevel });
+    const logger = stderrLogger();
+    diag.setLogger(logger, { logLevel: DiagLogLevel.WARN });
+    // Only now, because a level that nobody knows is told too.
+    const level = readOneOf(environment, 'OTEL_LOG_LEVEL', Object.keys(LEVELS) as (keyof typeof LEVELS)[]);
+    if (level !== undefined) {
+      diag.setLogger(logger, { logLevel: LEVELS[level], suppressOverrideMessage: true });
+    }
   }
 }
 
 function stderrLogger(): DiagLogger {
   const write = (message: string, ...rest: unknown[]): void => {
     if (!message.includes(EXPECTED)) {
-      process.stderr.write(`${[message, ...rest].map(String).join(' ')}\n`);
+      process.stderr.write(`${format('%s', message, ...rest)}\n`);
     }
   };
   return { error: write, warn: write, info: write, debug: write, verbose: write };

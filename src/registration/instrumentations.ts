@@ -27,26 +27,36 @@ const LIBRARIES: Readonly<Record<string, Library>> = {
 };
 const BY_DEFAULT = ['pino', 'winston', 'bunyan'];
 
-/** Patches the logging libraries whose instrumentations the application has installed, so that what they log reaches the provider. */
+/** Patches the logging libraries whose instrumentations the application has installed, so that what they log reaches the provider. One that fails is one `diag.warn`. */
 export function instrumentLibraries(provider: ProvidesLoggers, environment: Environment = process.env): void {
   const named = readList(environment, VARIABLE)?.map((name) => name.toLowerCase());
   // They patch the same libraries: every record would come twice.
   const names = named ?? (isPreloaded('auto-instrumentations-node', environment) ? [] : BY_DEFAULT);
   const hooked = new Map<string, Require>();
   for (const name of names.filter((each) => each !== 'none')) {
-    const library = Object.hasOwn(LIBRARIES, name) ? LIBRARIES[name] : undefined;
-    const loaded = library === undefined ? undefined : loadFromApplication(library.package);
-    if (library === undefined || loaded === undefined) {
-      warnIfNamed(named, name, library);
-      continue;
-    }
-    instrument(loaded, library, provider);
-    if (library.isModule) {
-      hooked.set(name, loaded.require);
-    }
+    warnIfItThrows(name, () => {
+      const library = Object.hasOwn(LIBRARIES, name) ? LIBRARIES[name] : undefined;
+      const loaded = library === undefined ? undefined : loadFromApplication(library.package);
+      if (library === undefined || loaded === undefined) {
+        warnIfNamed(named, name, library);
+        return;
+      }
+      instrument(loaded, library, provider);
+      if (library.isModule) {
+        hooked.set(name, loaded.require);
+      }
+    });
   }
   if (!isPreloaded('@opentelemetry/instrumentation/hook.mjs', environment)) {
-    hookImports(hooked);
+    warnIfItThrows('import', () => hookImports(hooked));
+  }
+}
+
+function warnIfItThrows(what: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    diag.warn(`otel-log-queue: ${what} is not instrumented: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaultServer, ok } from '../support/fault-server';
 import { installOnce, type UserFolder } from '../support/package-folder';
-import { makeLoggingFolder, receivedRecords, runNode, sdkLines, type SdkLine } from '../support/preloaded-application';
+import { makeLoggingFolder, makeOwnScope, receivedRecords, runNode, sdkLines, type SdkLine } from '../support/preloaded-application';
 import { range } from '../support/records';
 
 const [legacy, current] = sdkLines as [SdkLine, SdkLine];
@@ -132,14 +132,8 @@ describe('SDK 0.2xx and loggers of @opentelemetry/api 1.10', () => {
   }
 
   /** The application has 1.10, against what the SDK says that it needs. */
-  function replaceApi({ path }: UserFolder): void {
-    const scope = join(path, 'node_modules', '@opentelemetry');
-    const packages = join(installOnce(legacy.packages), '@opentelemetry');
-    unlinkSync(scope);
-    mkdirSync(scope);
-    for (const name of readdirSync(packages)) {
-      symlinkSync(name === 'api' ? api110() : join(packages, name), join(scope, name));
-    }
+  function replaceApi(application: UserFolder): void {
+    symlinkSync(api110(), join(makeOwnScope(application, legacy, (name) => name !== 'api'), 'api'));
   }
 
   afterEach(() => folder.remove());

@@ -1,8 +1,8 @@
-import { mkdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaultServer, ok, status } from '../support/fault-server';
-import { installOnce, type UserFolder } from '../support/package-folder';
-import { makeLoggingFolder, receivedRecords, runNode, sdkLines, type ProgramEnd, type ReceivedRecord } from '../support/preloaded-application';
+import type { UserFolder } from '../support/package-folder';
+import { makeLoggingFolder, makeOwnScope, receivedRecords, runNode, sdkLines, type ProgramEnd, type ReceivedRecord } from '../support/preloaded-application';
 import { range } from '../support/records';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -177,16 +177,27 @@ describe.each(sdkLines)('with otel-log-queue/register, $name', (line) => {
   it('an application without the SDK starts all the same, and is told what is missing', async () => {
     const poor = makeLoggingFolder(line, { 'app.cjs': `console.log('works');` });
     try {
-      const scope = join(poor.path, 'node_modules', '@opentelemetry');
-      const packages = join(installOnce(line.packages), '@opentelemetry');
-      unlinkSync(scope);
-      mkdirSync(scope);
-      symlinkSync(join(packages, 'api'), join(scope, 'api'));
+      makeOwnScope(poor, line, (name) => name === 'api');
       const { code, stdout, stderr } = await runNode(line, poor, [...register, 'app.cjs']);
       expect({ code, stdout }).toEqual({ code: 0, stdout: 'works\n' });
       expect(stderr).toContain('otel-log-queue/register needs @opentelemetry/sdk-logs, which the application does not have');
     } finally {
       poor.remove();
+    }
+  });
+
+  it('an instrumentation that fails is one warning; the others and the API work', async () => {
+    const broken = makeLoggingFolder(line, { 'winston.cjs': winstonCjs, 'winston.mjs': winstonMjs });
+    try {
+      const scope = makeOwnScope(broken, line, (name) => name !== 'instrumentation-pino');
+      mkdirSync(join(scope, 'instrumentation-pino'));
+      writeFileSync(join(scope, 'instrumentation-pino', 'index.js'), "throw new Error('too old');");
+      const { code, stderr } = await runNode(line, broken, [...register, 'winston.mjs'], { OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_LOG_LEVEL: 'loud' });
+      expect(code).toBe(0);
+      expect(stderr).toBe('otel-log-queue: OTEL_LOG_LEVEL must be one of none, error, warn, info, debug, verbose, all; ignored\notel-log-queue: pino is not instrumented: too old\n');
+      expect(receivedRecords(server.requests)).toHaveLength(RECORDS);
+    } finally {
+      broken.remove();
     }
   });
 });

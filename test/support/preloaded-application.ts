@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeReleases } from './node-releases';
 import { decodeLogsRequest, plainValue, type DecodedKeyValue, type DecodedLogRecord } from './otlp-decode';
@@ -43,6 +43,18 @@ export function makeLoggingFolder(line: SdkLine, files: Readonly<Record<string, 
     symlinkSync(join(modules, name), join(folder.path, 'node_modules', name));
   }
   return folder;
+}
+
+/** Replaces the folder of `@opentelemetry` packages by one with the same packages, to which a test can add, or from which it can take, some. */
+export function makeOwnScope({ path }: UserFolder, line: SdkLine, wants: (name: string) => boolean): string {
+  const scope = join(path, 'node_modules', '@opentelemetry');
+  const packages = join(installOnce(line.packages), '@opentelemetry');
+  unlinkSync(scope);
+  mkdirSync(scope);
+  for (const name of readdirSync(packages).filter(wants)) {
+    symlinkSync(join(packages, name), join(scope, name));
+  }
+  return scope;
 }
 
 export interface ProgramEnd {
