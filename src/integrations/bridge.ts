@@ -86,6 +86,7 @@ function registerWithApi(provider: ProvidesLoggers): void {
   const mayRegister = version === undefined ? own !== undefined : Number(version.split('.')[1]) >= FIRST_MINOR_WITH_LOGS;
   for (const copy of copies) {
     if (mayRegister) {
+      // As above.
       Object.assign(globals[API_KEY] ?? {}, { logs: undefined });
       copy.setGlobalLoggerProvider(provider);
     } else {

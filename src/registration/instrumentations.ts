@@ -85,13 +85,19 @@ function instrument(loaded: ApplicationModule, library: Library, provider: Provi
 
 /** `import` of these packages passes by what patches `require()`: the loader hook that `@opentelemetry/instrumentation` brings, for these packages only. */
 function hookImports(packages: ReadonlyMap<string, Require>): void {
-  // Instrumentations of one release share one copy; of different ones each may have its own.
-  const hooks = new Map<string, string[]>();
+  // Instrumentations of one age share one copy of what does it, which can be installed once; of different ones each may have its own.
+  const hooks = new Map<string, { readonly hook: string; readonly include: string[] }>();
   for (const [name, require] of packages) {
     const hook = require.resolve('@opentelemetry/instrumentation/hook.mjs');
-    hooks.set(hook, [...(hooks.get(hook) ?? []), name]);
+    const copy = createRequire(hook).resolve('import-in-the-middle');
+    const shared = hooks.get(copy);
+    if (shared === undefined) {
+      hooks.set(copy, { hook, include: [name] });
+    } else {
+      shared.include.push(name);
+    }
   }
-  for (const [hook, include] of hooks) {
+  for (const { hook, include } of hooks.values()) {
     hookImport(hook, include);
   }
 }

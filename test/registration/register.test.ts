@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { FaultServer, ok } from '../support/fault-server';
+import { FaultServer, ok, status } from '../support/fault-server';
 import type { UserFolder } from '../support/package-folder';
 import { makeLoggingFolder, receivedRecords, runNode, sdkLines } from '../support/preloaded-application';
 import { range } from '../support/records';
@@ -62,6 +62,12 @@ describe.each(sdkLines)('otel-log-queue/register, $name', (line) => {
       'pino.mjs': imports.map(([names, from]) => `import ${names} from '${from}';\n`).join('') + body,
       'emit.cjs': `require('@opentelemetry/api-logs').logs.getLogger('app').emit({ body: 'an event', attributes: { long: 'abcdef', second: 1, third: 2 } });`,
       'signal.cjs': `require('./emit.cjs'); setInterval(() => {}, 1000); process.kill(process.pid, 'SIGTERM');`,
+      'main.cjs': `
+        require('otel-log-queue');
+        import('otel-log-queue').then(() => {
+          const loaded = Object.keys(require.cache).filter((path) => /otel-log-queue.(dist.(register|bridge)|node_modules)|sdk-logs|api-logs|instrumentation/.test(path));
+          require('node:fs').writeSync(1, JSON.stringify({ loaded, handles: process.getActiveResourcesInfo().filter((each) => each === 'Worker'), listeners: process.listenerCount('exit'), registered: Symbol.for('io.opentelemetry.js.api.logs') in globalThis }));
+        });`,
       'node-sdk.cjs': NODE_SDK,
       'count-runs.cjs': `
         const { isMainThread, parentPort } = require('node:worker_threads');
@@ -133,6 +139,22 @@ describe.each(sdkLines)('otel-log-queue/register, $name', (line) => {
     });
     expect(mine).toEqual(its);
     expect(mine).toMatchObject(detectors.OTEL_NODE_RESOURCE_DETECTORS === 'none' ? {} : { 'service.name': 'shop', team: 'a b' });
+  });
+
+  it('the main entry alone loads nothing of this, starts nothing and registers nothing', async () => {
+    const { stdout, stderr } = await runNode(line, folder, ['main.cjs'], environment());
+    expect({ ...(JSON.parse(stdout) as object), stderr }).toEqual({ loaded: [], handles: [], listeners: 0, registered: false, stderr: '' });
+  });
+
+  it('a spool by the environment holds what a backend that is down does not take, and the next process delivers it', async () => {
+    const env = environment({ OTEL_LOG_QUEUE_SPOOL_DIRECTORY: `${folder.path}/spool`, OTEL_LOG_QUEUE_RETRY_INITIAL_DELAY_MILLIS: '10' });
+    const preload = ['--import', 'otel-log-queue/register', 'emit.cjs'];
+    server.script(status(503));
+    expect((await runNode(line, folder, preload, env)).code).toBe(0);
+    const before = server.requests.length;
+    server.script(ok);
+    await runNode(line, folder, preload, env);
+    expect(receivedRecords(server.requests.slice(before))).toHaveLength(2);
   });
 
   it('a signal ends the process as ever; named in OTEL_LOG_QUEUE_SHUTDOWN_SIGNALS it is a shutdown first', async () => {
