@@ -1,10 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { SeverityNumber, type Logger, type LogRecord } from '@opentelemetry/api-logs';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import { ensureBuilt, PACKAGE_PATH } from './load/build';
-import { loadRecord } from './load/load-record';
+import { INFO, loadRecord, type EmittedRecord, type Logger } from './load/load-record';
 import { median } from './load/median-run';
 import { cpuMicros } from './load/resource-meter';
 import { machine } from './load/run-result';
@@ -32,10 +31,13 @@ const TWENTY_ATTRIBUTES = Object.fromEntries(
 const LONG_BODY = 'The order was accepted. '.repeat(43).slice(0, 1024);
 const STACK = `Error: connection refused\n${'    at Connection.connect (/srv/app/node_modules/db/lib/connection.js:118:27)\n'.repeat(60)}`.slice(0, 4096);
 
-const SHAPES: Readonly<Record<string, (sequence: number) => LogRecord>> = {
+/** `SeverityNumber.ERROR`. */
+const ERROR = 17;
+
+const SHAPES: Readonly<Record<string, (sequence: number) => EmittedRecord>> = {
   '6 attributes': loadRecord,
-  '20 attributes, 1 kB body': (sequence) => ({ severityNumber: SeverityNumber.INFO, body: LONG_BODY, attributes: { ...TWENTY_ATTRIBUTES, seq: sequence } }),
-  '4 kB stack': (sequence) => ({ severityNumber: SeverityNumber.ERROR, body: 'request failed', attributes: { 'exception.stacktrace': STACK, seq: sequence } }),
+  '20 attributes, 1 kB body': (sequence) => ({ severityNumber: INFO, body: LONG_BODY, attributes: { ...TWENTY_ATTRIBUTES, seq: sequence } }),
+  '4 kB stack': (sequence) => ({ severityNumber: ERROR, body: 'request failed', attributes: { 'exception.stacktrace': STACK, seq: sequence } }),
 };
 
 interface Task {

@@ -5,12 +5,15 @@ const THREAD_FILE = 'otel-log-queue-thread.cjs';
 const THREAD_MAIN = 'src/thread/thread-main.ts';
 const THREAD_SOURCE = /[\\/]src[\\/]thread[\\/]thread-source\.ts$/;
 const TARGET = 'node20';
+// Whichever version of the API is the first to register something in a thread decides for all: an older one reads what a newer one has registered, and a newer one does not read what an older one has.
+// So the thread, which registers `diag` for the exporters in it, has the newest version of the peer range.
+const API_IN_THREAD = { '@opentelemetry/api': 'opentelemetry-api-newest' };
 
 let threadCode: Promise<string> | undefined;
 
 /** The code of the worker thread with all that it needs: it must start from a file that was copied somewhere, and from a string. */
 async function bundleThread(): Promise<string> {
-  const bundle = await rolldown({ input: THREAD_MAIN, platform: 'node', transform: { target: TARGET } });
+  const bundle = await rolldown({ input: THREAD_MAIN, platform: 'node', resolve: { alias: API_IN_THREAD }, transform: { target: TARGET } });
   try {
     // The names of classes are part of what users read: of errors, for example.
     const { output } = await bundle.generate({ format: 'cjs', minify: { compress: true, mangle: { keepNames: true }, codegen: true } });

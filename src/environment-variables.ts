@@ -79,6 +79,7 @@ export const LOKI_VARIABLES = {
   tenantId: text('OTEL_LOG_QUEUE_LOKI_TENANT_ID'),
   bearerToken: text('OTEL_LOG_QUEUE_LOKI_BEARER_TOKEN'),
   timeoutMillis: number('OTEL_LOG_QUEUE_LOKI_TIMEOUT_MILLIS'),
+  encoding: word('OTEL_LOG_QUEUE_LOKI_ENCODING'),
   compression: word('OTEL_LOG_QUEUE_LOKI_COMPRESSION'),
   maxLineBytes: number('OTEL_LOG_QUEUE_LOKI_MAX_LINE_BYTES'),
   detectedLevel: boolean('OTEL_LOG_QUEUE_LOKI_DETECTED_LEVEL'),

@@ -103,7 +103,7 @@ export class EventLoopWorker implements QueueWorker {
       queued: 0,
       queuedBytes: 0,
       capacity: {},
-      lanes: this.#lanes.stats(),
+      lanes: this.#lanes.figures(),
     };
   }
 

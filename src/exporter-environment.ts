@@ -5,8 +5,11 @@ import type { ExporterDescription } from './exporters/description';
 import { resolveFileOptions } from './exporters/file';
 import { resolveLokiOptions, type LokiExporterOptions } from './exporters/loki-options';
 import { resolveOtlpOptions } from './exporters/otlp-options';
+import { environmentAuthorities, environmentKeyPair } from './exporters/tls-environment';
 import { resolveStdoutOptions } from './exporters/stdout';
 
+// Before CERTIFICATE, CLIENT_CERTIFICATE and CLIENT_KEY, as OTLP has them.
+const LOKI_PREFIX = 'OTEL_LOG_QUEUE_LOKI_';
 const VARIABLE = 'OTEL_LOGS_EXPORTER';
 
 // Values are validated one by one, and none of them may read the environment again.
@@ -66,6 +69,10 @@ function lokiFrom(environment: Environment): ExporterDescription {
   const basicAuth = { username: readString(environment, username), password: readString(environment, password) };
   if (basicAuth.username !== undefined || basicAuth.password !== undefined) {
     add(basicAuth.username === undefined ? username : password, 'basicAuth', basicAuth);
+  }
+  const tls = { ...environmentAuthorities(environment, [LOKI_PREFIX]), ...environmentKeyPair(environment, [LOKI_PREFIX]) };
+  if (Object.keys(tls).length > 0) {
+    options['tls'] = tls;
   }
   return { type: 'loki', options: resolveLokiOptions(options, NO_ENVIRONMENT) };
 }

@@ -1,5 +1,5 @@
 import type { Attributes, LogRecord, Resource } from './record';
-import type { LossCounts, QueueStats } from './stats';
+import { totalLosses, type LossCounts, type QueueStats } from './stats';
 import { VERSION } from './version';
 
 export interface LossRecordsOwner {
@@ -121,7 +121,7 @@ export class LossRecords {
   #hasNewLosses(stats: QueueStats): boolean {
     let found = false;
     for (const place of this.#places) {
-      const total = totalOf(lossesIn(place, stats));
+      const total = totalLosses(lossesIn(place, stats));
       const fresh = total - place.seen;
       place.seen = total;
       if (leftAlive(place, stats) >= place.ownAreGoneAt) {
@@ -207,8 +207,4 @@ function leftAlive({ lane }: Place, stats: QueueStats): number {
 function pendingIn({ lane }: Place, stats: QueueStats): number {
   const { queued = 0, inFlight = 0, spooled = 0 } = (lane === undefined ? undefined : stats.lanes[lane]) ?? {};
   return stats.queued + queued + inFlight + spooled;
-}
-
-function totalOf(counts: LossCounts): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

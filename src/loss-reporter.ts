@@ -1,5 +1,6 @@
 import { diag } from '@opentelemetry/api';
 import type { LossRecords } from './loss-records';
+import { LossWindow } from './loss-window';
 import type { LossCounts, LossReason } from './stats';
 
 /** Losses of one reason in one place since the last call. */
@@ -32,6 +33,7 @@ export class LossReporter {
   readonly #records: LossRecords | undefined;
   readonly #told = new Map<LossSource, Map<string, number>>();
   readonly #warned = new Map<LossSource, Map<string, number>>();
+  readonly #window = new LossWindow();
   #interval: NodeJS.Timeout | undefined = undefined;
   #turnIsSet = false;
   #isTelling = false;
@@ -45,6 +47,11 @@ export class LossReporter {
     this.#sources = sources;
     this.#onLoss = onLoss;
     this.#records = records;
+  }
+
+  /** What was lost in the last minute, up to this moment. */
+  get recent(): readonly Loss[] {
+    return this.#window.recent(this.#since(this.#told, false));
   }
 
   /** A loss has been counted. */
@@ -98,6 +105,7 @@ export class LossReporter {
 
   #tellCallback(): void {
     const losses = this.#since(this.#told, true);
+    this.#window.add(losses);
     if (this.#onLoss === undefined || losses.length === 0) {
       return;
     }
@@ -120,7 +128,9 @@ export class LossReporter {
         const since = count - (before.get(reason) ?? 0);
         if (since > 0) {
           losses.push({ lane: source.lane, reason, count: since });
-          before.set(reason, count);
+          if (remember) {
+            before.set(reason, count);
+          }
         }
       }
       if (remember) {

@@ -1,3 +1,4 @@
+import type { MeterProvider } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { checkBoolean, checkInteger, checkObject, checkOneOf, checkString, warnUnknownKeys } from './check';
 import { isDescription, isExporter, nameOfDescription, type ExporterDescription } from './exporters/description';
@@ -36,6 +37,11 @@ interface CommonOptions extends LaneOptions {
   readonly onLoss?: OnLoss;
   /** Whether one log record tells in the stream itself that loss has started, and one that it has ended (severity WARN, scope `otel-log-queue`). Default false. */
   readonly lossRecords?: boolean;
+  /**
+   * Where the metrics `otel.sdk.processor.log.*` and `otel.sdk.exporter.*` go (semantic conventions, otel/sdk-metrics, in development): a `MeterProvider`, or `metrics` of `@opentelemetry/api` for
+   * the global one. Default: none, and no metrics.
+   */
+  readonly selfObsMeterProvider?: Pick<MeterProvider, 'getMeter'>;
 }
 
 /** Options of `QueueLogRecordProcessor`: all of `LaneOptions`, as the default of all lanes, and exactly one of `exporter` and `exporters`. */
@@ -68,9 +74,10 @@ export interface ResolvedOptions {
   readonly exitTimeoutMillis: number;
   readonly onLoss: OnLoss | undefined;
   readonly lossRecords: boolean;
+  readonly selfObsMeterProvider: Pick<MeterProvider, 'getMeter'> | undefined;
 }
 
-const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', 'lossRecords', ...LANE_OPTION_KEYS];
+const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTimeoutMillis', 'exitTimeoutMillis', 'onLoss', 'lossRecords', 'selfObsMeterProvider', ...LANE_OPTION_KEYS];
 
 // The bound of a lane in a thread, and of the ring in front of it, where none is set.
 const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
@@ -103,6 +110,9 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   if (given.onLoss !== undefined && typeof given.onLoss !== 'function') {
     throw new TypeError(`onLoss must be a function, received ${typeof given.onLoss}`);
   }
+  if (given.selfObsMeterProvider !== undefined && typeof (given.selfObsMeterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
+    throw new TypeError(`selfObsMeterProvider must be a MeterProvider, received ${given.selfObsMeterProvider === null ? 'null' : typeof given.selfObsMeterProvider}`);
+  }
   // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter. Whether a batch fits into the queue is for each lane: behind a ring it has another one.
   const { maxExportBatchSize, ...forFront } = given;
   if (maxExportBatchSize !== undefined) {
@@ -125,6 +135,7 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
     exitTimeoutMillis: millis('exitTimeoutMillis', 2000),
     onLoss: given.onLoss,
     lossRecords: given.lossRecords !== undefined && checkBoolean('lossRecords', given.lossRecords),
+    selfObsMeterProvider: given.selfObsMeterProvider,
   };
 }
 

@@ -1,17 +1,20 @@
-import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import { diag, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import type { EventLoopObserver } from './event-loop-worker';
 import { onProcessExit } from './exit-hook';
 import { FlushError } from './flush-error';
+import { HEALTH_VIEW, type HealthView } from './health-check';
 import type { Undelivered } from './lane/lane-group';
 import { LossRecords } from './loss-records';
 import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
-import type { QueueWorker } from './queue-worker';
+import { publicStats } from './lane/lane-figures';
 import { optionsFromEnvironment, type FromEnvOptions } from './processor-environment';
+import type { QueueWorker, WorkerStats } from './queue-worker';
 import { ReadyGate } from './ready-gate';
 import type { LogRecord } from './record';
-import { LossCounter, type LossCounts, type LossReason, type QueueStats } from './stats';
+import { SelfMetrics } from './self-metrics';
+import { LossCounter, sumOfLosses, totalLosses, type LossCounts, type LossReason, type QueueStats } from './stats';
 import { makeWorker } from './worker-choice';
 
 type EmittedRecord = Parameters<LogRecordProcessor['onEmit']>[0];
@@ -36,10 +39,13 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
   readonly #losses: LossCounter;
   readonly #reporter: LossReporter;
   readonly #lossRecords: LossRecords | undefined;
+  readonly #metrics: SelfMetrics | undefined;
   readonly #gate: ReadyGate;
   readonly #leaveExitHook: () => void;
   #emitted = 0;
   #accepted = 0;
+  /** The provider of the metrics is not ready yet, and is asked again at the first record. */
+  #isMeterMissing = false;
   #shutdown: Promise<void> | undefined = undefined;
 
   constructor(options: QueueLogRecordProcessorOptions) {
@@ -51,7 +57,10 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     );
     const lossRecords = this.#options.lossRecords ? new LossRecords({ stats: () => this.stats(), emit: (record) => this.#emitOwn(record) }, this.#options.lanes) : undefined;
     this.#lossRecords = lossRecords;
+    const { selfObsMeterProvider, lanes } = this.#options;
+    this.#metrics = selfObsMeterProvider && new SelfMetrics(selfObsMeterProvider, lanes, () => this.#workerStats());
     this.#worker = makeWorker(this.#options, this.#observer());
+    this.#isMeterMissing = this.#metrics?.attach() === false;
     this.#reporter = new LossReporter([this.#frontSource(), ...this.#worker.lossSources], this.#options.onLoss, lossRecords);
     this.#leaveExitHook =
       this.#options.exitTimeoutMillis === 0
@@ -73,6 +82,9 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
   /** Takes the record. Never throws; waits only under `'block'` with a thread; what cannot be taken is counted. */
   onEmit(record: EmittedRecord, context?: Context): void {
     this.#emitted++;
+    if (this.#isMeterMissing) {
+      this.#attachMetrics();
+    }
     if (this.#shutdown !== undefined) {
       this.#losses.add('already_shutdown', 1);
       return;
@@ -121,17 +133,35 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
 
   /** Counters of this moment, one consistent snapshot. */
   stats(): QueueStats {
-    const worker = this.#worker.stats();
-    const dropped = sumOf(this.#losses.counts, worker.dropped);
-    const laneLosses = Object.values(worker.lanes).map((lane) => totalOf(lane.dropped));
+    const worker = this.#workerStats();
+    const lost = totalLosses(worker.dropped);
+    const laneLosses = Object.values(worker.lanes).map((lane) => totalLosses(lane.dropped));
     return {
       worker: this.#worker.kind,
       emitted: this.#emitted,
-      accepted: this.#accepted - totalOf(worker.dropped),
+      accepted: this.#accepted + this.#losses.total - lost,
       ...worker,
-      dropped,
-      lost: laneLosses.reduce((sum, lost) => sum + lost, totalOf(dropped)),
+      lost: laneLosses.reduce((sum, laneLost) => sum + laneLost, lost),
+      lanes: Object.fromEntries(Object.entries(worker.lanes).map(([name, lane]) => [name, publicStats(lane)])),
     };
+  }
+
+  /** For `healthCheck`. */
+  get [HEALTH_VIEW](): HealthView {
+    return { isShutDown: this.#shutdown !== undefined, recentLosses: this.#reporter.recent };
+  }
+
+  /** The worker's figures, with all that was lost in front of the lanes. */
+  #workerStats(): WorkerStats {
+    const worker = this.#worker.stats();
+    return { ...worker, dropped: sumOfLosses(this.#losses.counts, worker.dropped) };
+  }
+
+  #attachMetrics(): void {
+    this.#isMeterMissing = false;
+    if (this.#metrics?.attach() === false) {
+      diag.warn('otel-log-queue: there will be no metrics: selfObsMeterProvider gives a meter that does nothing');
+    }
   }
 
   #take(record: LogRecord, context: Context | undefined): LossReason | undefined {
@@ -164,6 +194,7 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     return {
       onLoss: () => this.#reporter.note(),
       onRoom: () => this.#gate.letThrough(),
+      exports: this.#metrics,
       ...(lossRecords && { onRefused: (record) => lossRecords.noteRefused(record) }),
     };
   }
@@ -180,13 +211,14 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     }
     const undelivered = await this.#worker.shutdown(Math.max(0, end - Date.now()));
     this.#leaveExitHook();
+    this.#metrics?.end();
     this.#reporter.end();
     rejectIfUndelivered('shutdown', undelivered);
   }
 
   /** What was lost before any lane. */
   #frontSource(): LossSource {
-    const counts = (): LossCounts => sumOf(this.#losses.counts, this.#worker.stats().dropped);
+    const counts = (): LossCounts => this.#workerStats().dropped;
     return {
       lane: undefined,
       losses: {
@@ -215,18 +247,6 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
     this.#worker.onExit();
     this.#reporter.end();
   }
-}
-
-function sumOf(first: LossCounts, second: LossCounts): LossCounts {
-  const sum = { ...first };
-  for (const [reason, count] of Object.entries(second) as [LossReason, number][]) {
-    sum[reason] = (sum[reason] ?? 0) + count;
-  }
-  return sum;
-}
-
-function totalOf(counts: LossCounts): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** @throws FlushError */

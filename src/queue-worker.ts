@@ -1,8 +1,9 @@
 import type { Context } from '@opentelemetry/api';
+import type { LaneFigures } from './lane/lane-figures';
 import type { Undelivered } from './lane/lane-group';
 import type { LossSource } from './loss-reporter';
 import type { LogRecord } from './record';
-import type { LaneStats, LossCounts, LossReason } from './stats';
+import type { LossCounts, LossReason } from './stats';
 
 /** A worker's part of `stats()`. */
 export interface WorkerStats {
@@ -12,7 +13,7 @@ export interface WorkerStats {
   readonly queued: number;
   readonly queuedBytes: number;
   readonly capacity: { readonly records?: number; readonly bytes?: number };
-  readonly lanes: Readonly<Record<string, LaneStats>>;
+  readonly lanes: Readonly<Record<string, LaneFigures>>;
 }
 
 /** What drains the queue: on the event loop, or in a thread. The processor counts, the worker delivers. */

@@ -41,6 +41,18 @@ export function lossesSince(before: LossCounts, after: LossCounts): LossCounts {
   return losses;
 }
 
+export function sumOfLosses(first: LossCounts, second: LossCounts): LossCounts {
+  const sum = { ...first };
+  for (const [reason, count] of Object.entries(second) as [LossReason, number][]) {
+    sum[reason] = (sum[reason] ?? 0) + count;
+  }
+  return sum;
+}
+
+export function totalLosses(counts: LossCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
 /** Losses of one queue or of the front, counted in place. */
 export class LossCounter {
   readonly counts: LossCounts = {};

@@ -10,6 +10,8 @@ import { TcpProxy, type NetworkFault } from './support/tcp-proxy';
 import { until } from './support/until';
 
 interface Backend {
+  /** Of the lane. */
+  readonly name: string;
   readonly success: FaultStep;
   readonly exporter: (url: string) => ExporterDescription;
   readonly seqsOf: (request: RecordedRequest) => number[];
@@ -20,13 +22,21 @@ const headers = { authorization: `Bearer ${TOKEN}` };
 
 const backends: Record<string, Backend> = {
   otlp: {
+    name: 'otlp',
     success: status(200),
     exporter: (url) => otlp({ url: `${url}/v1/logs`, timeoutMillis: 150, headers }),
     seqsOf: otlpSequences,
   },
   loki: {
+    name: 'loki',
     success: status(204),
     exporter: (url) => loki({ url, timeoutMillis: 150, headers }),
+    seqsOf: lokiSequences,
+  },
+  'loki in protobuf': {
+    name: 'loki',
+    success: status(204),
+    exporter: (url) => loki({ url, timeoutMillis: 150, headers, encoding: 'protobuf' }),
     seqsOf: lokiSequences,
   },
 };
@@ -77,7 +87,7 @@ afterEach(async () => {
 
 const workers = ['event-loop', 'thread'] as const;
 
-describe.each(Object.entries(backends).flatMap(([name, backend]) => workers.map((worker) => ({ name, worker, ...backend }))))('$name, $worker', ({ name, worker, success, exporter, seqsOf }) => {
+describe.each(Object.entries(backends).flatMap(([title, backend]) => workers.map((worker) => ({ title, worker, ...backend }))))('$title, $worker', ({ name, worker, success, exporter, seqsOf }) => {
   const delivers = (outcome: Outcome): boolean => outcome.startsWith('delivered') || (outcome.includes('Loki') && name === 'loki');
   // Only a flush makes a batch, so that all records of a test are in one whatever the speed of a thread.
   const options = { worker, scheduledDelayMillis: 1_000_000, exportTimeoutMillis: 5000, retry: { initialDelayMillis: 1, maxDelayMillis: 5 } };

@@ -23,7 +23,8 @@ interface Cell {
 
 // Long enough for several back-offs, and for the queue to fill with what comes meanwhile.
 const OUTAGE_MILLIS = 3000;
-const REQUEST_TIMEOUT_MILLIS = 300;
+// An answer that comes later than this is one more retry than a scenario counts: not even a busy machine may take so long.
+const REQUEST_TIMEOUT_MILLIS = 1000;
 
 const httpExporters = {
   otlp: { success: status(200), sequencesOf: otlpSequences, describe: (url: string) => otlp({ url, timeoutMillis: REQUEST_TIMEOUT_MILLIS }) },
@@ -110,7 +111,7 @@ const httpScenarios: HttpScenario[] = [
     faultFor: (_, request) => (request <= 2 ? hang : undefined),
     play: async (rig) => {
       rig.emit(1000);
-      await until(() => rig.lane.retries === 1);
+      await until(() => rig.lane.retries >= 1);
       rig.emit(1000);
       await rig.settle();
       expect(rig.lane.retries).toBe(2);

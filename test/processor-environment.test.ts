@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InMemoryLogRecordExporter, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { counting, QueueLogRecordProcessor } from '../src';
@@ -12,6 +13,7 @@ import { expectSettled } from './support/conservation';
 import { FaultServer, ok } from './support/fault-server';
 import { decodeLogsRequest, logRecordsOf } from './support/otlp-decode';
 import { makeRecord } from './support/records';
+import { selfSignedCertificate } from './support/self-signed-certificate';
 
 let diagnostics: ReturnType<typeof captureDiag>;
 
@@ -75,6 +77,7 @@ sample(LOKI_VARIABLES.url, 'http://loki:3100', 'http://loki:3100/loki/api/v1/pus
 sample(LOKI_VARIABLES.tenantId, 'a', 'a', header('x-scope-orgid'), 'a|b', onLoki);
 sample(LOKI_VARIABLES.bearerToken, 'secret', 'Bearer secret', header('authorization'), 'a\u0001b', onLoki);
 sample(LOKI_VARIABLES.timeoutMillis, '0', 0, exporterOption('timeoutMillis'), '-1', onLoki);
+sample(LOKI_VARIABLES.encoding, 'Protobuf', 'protobuf', exporterOption('encoding'), 'xml', onLoki);
 sample(LOKI_VARIABLES.compression, 'None', 'none', exporterOption('compression'), 'zip', onLoki);
 sample(LOKI_VARIABLES.maxLineBytes, '100', 100, exporterOption('maxLineBytes'), '0', onLoki);
 sample(LOKI_VARIABLES.detectedLevel, 'false', false, exporterOption('detectedLevel'), 'off', onLoki);
@@ -131,6 +134,21 @@ describe('the environment', () => {
     const options = resolveOptions(optionsFromEnvironment({ exporter: counting(), maxQueueSize: 7, retry: false, onQueueFull: 'drop-oldest', spool: false, scheduledDelayMillis: undefined } as never, environment));
     expect(options).toMatchObject({ ring: { maxRecords: 7, policy: { policy: 'drop-oldest' } }, lanes: [{ name: 'counting', options: { retry: false, spool: undefined, scheduledDelayMillis: 9 } }] });
     expect(diagnostics.lines).toEqual([]);
+  });
+
+  it('has the certificates of Loki as paths of PEM files, as those of OTLP', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'otel-log-queue-pem-'));
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const pair = selfSignedCertificate();
+    writeFileSync(cert, pair.cert);
+    writeFileSync(key, pair.key);
+    const environment = { ...onLoki, OTEL_LOG_QUEUE_LOKI_URL: 'https://loki', OTEL_LOG_QUEUE_LOKI_CERTIFICATE: cert, OTEL_LOG_QUEUE_LOKI_CLIENT_CERTIFICATE: cert, OTEL_LOG_QUEUE_LOKI_CLIENT_KEY: key };
+    const text = expect.stringContaining('BEGIN CERTIFICATE') as string;
+    expect(exporterOption('tls')(environment)).toEqual({ ca: text, cert: text, key: String(pair.key) });
+    expect(diagnostics.lines).toEqual([]);
+    expect(exporterOption('tls')({ ...environment, OTEL_LOG_QUEUE_LOKI_CERTIFICATE: `${folder}/gone` })).toMatchObject({ cert: text });
+    expect(diagnostics.lines).toEqual([expect.stringMatching(/^warn otel-log-queue: OTEL_LOG_QUEUE_LOKI_CERTIFICATE .*; ignored$/)]);
+    rmSync(folder, { recursive: true });
   });
 
   it('makes no spool without a directory, and says so', () => {

@@ -10,6 +10,8 @@ export interface ExportOutcome {
   readonly lost?: LossCounts;
   /** The first words about them, for `diag`; at most 1 KB and without credentials. */
   readonly message?: string;
+  /** The HTTP status of the last answer, if there was one. */
+  readonly status?: number;
 }
 
 type ExportCallback = Parameters<LogRecordExporter['export']>[1];

@@ -11,6 +11,8 @@ export interface ExportErrorOptions {
   readonly reason?: 'export_failed' | 'rejected' | 'too_large' | 'invalid';
   /** The answer looks like an outage, but its words blame something in the batch: if they come again, sending it once more cannot help. Default false. */
   readonly isPoison?: boolean;
+  /** What kind of failure it is, for the attribute `error.type` of metrics: one of few values. Default: the status, or the reason. */
+  readonly errorType?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -24,6 +26,7 @@ export class ExportError extends Error {
   readonly retryAfterMillis: number | undefined;
   readonly reason: 'export_failed' | 'rejected' | 'too_large' | 'invalid';
   readonly isPoison: boolean;
+  readonly errorType: string;
 
   constructor(message: string, options: ExportErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -33,6 +36,7 @@ export class ExportError extends Error {
     this.retryAfterMillis = options.retryAfterMillis;
     this.reason = options.reason ?? 'export_failed';
     this.isPoison = options.isPoison ?? false;
+    this.errorType = options.errorType ?? (options.status === undefined ? this.reason : String(options.status));
     Object.defineProperty(this, BRAND, { value: true });
   }
 

@@ -2,11 +2,14 @@ import { diag } from '@opentelemetry/api';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import { BackendText } from './backend-text';
 import { ExportError } from './export-error';
 import { querySecrets } from './http-options';
 import { collect, type HttpResponse } from './http-response';
+import type { ResolvedTlsOptions } from './tls-options';
+import { tlsProblemOf } from './tls-problem';
 
 export type { HttpResponse } from './http-response';
 
@@ -19,6 +22,8 @@ export interface HttpPosterOptions {
   readonly timeoutMillis: number;
   /** Further strings that no message may show: the `secrets` of `checkHttpUrl`, the `headerSecrets` of the user's headers. */
   readonly secrets: readonly string[];
+  /** Checked. Only for an `https:` URL. Default: what Node trusts, and no client certificate. */
+  readonly tls?: ResolvedTlsOptions | undefined;
 }
 
 // A lane has one export at a time; the stock processor can have more after a time-out of its own.
@@ -60,7 +65,10 @@ export class HttpPoster {
     this.#backendText = new BackendText([...options.secrets, ...querySecrets(this.#url)]);
     const isSecure = this.#url.protocol === 'https:';
     this.#request = isSecure ? httpsRequest : httpRequest;
-    this.#agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: MAX_SOCKETS });
+    const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS };
+    this.#agent = isSecure
+      ? new HttpsAgent({ ...agentOptions, ...(options.tls !== undefined && { secureContext: createSecureContext(options.tls) }) })
+      : new HttpAgent(agentOptions);
     this.#requestOptions = { ...urlToHttpOptions(this.#url), method: 'POST', agent: this.#agent };
   }
 
@@ -128,14 +136,14 @@ export class HttpPoster {
         clearImmediate(lastTurn);
         signal.removeEventListener('abort', onAbort);
       };
-      const fail = (problem: string, retryable = true, status?: number): void => {
+      const fail = (problem: string, retryable = true, status?: number, errorType?: string): void => {
         if (!settled) {
           settle();
-          reject(new ExportError(`POST ${this.shownUrl} failed: ${problem}`, { retryable, status }));
+          reject(new ExportError(`POST ${this.shownUrl} failed: ${problem}`, { retryable, status, errorType }));
           current?.destroy();
         }
       };
-      const onAbort = (): void => fail('aborted');
+      const onAbort = (): void => fail('aborted', true, undefined, signal.reason instanceof ExportError ? signal.reason.errorType : undefined);
 
       const send = (isRepeat: boolean): void => {
         const opened = this.#opened;
@@ -154,12 +162,12 @@ export class HttpPoster {
             this.#destroyIdleSockets();
             attempt(true);
           } else {
-            fail(problemOf(error));
+            fail(this.#problemOf(error), true, undefined, errorTypeOf(error));
           }
         });
         request.on('close', () => {
           if (!hasAnswer && request === current) {
-            fail('the connection was closed without an answer');
+            fail('the connection was closed without an answer', true, undefined, 'ECONNRESET');
           }
         });
         request.on('response', (response) => {
@@ -186,18 +194,18 @@ export class HttpPoster {
         try {
           send(isRepeat);
         } catch (error) {
-          fail(problemOf(error), false);
+          fail(problemOf(error), false, undefined, errorTypeOf(error));
         }
       };
 
       if (this.#closed) {
         fail('the exporter has been shut down', false);
       } else if (signal.aborted) {
-        fail('aborted');
+        onAbort();
       } else {
         signal.addEventListener('abort', onAbort, { once: true });
         if (timeoutMillis > 0) {
-          const onTimeout = (): void => fail(`no complete answer within ${timeoutMillis} ms`);
+          const onTimeout = (): void => fail(`no complete answer within ${timeoutMillis} ms`, true, undefined, 'timeout');
           // An application that has blocked the event loop for longer may find the answer waiting in the socket: one more turn reads it.
           timer = setTimeout(() => (lastTurn = setImmediate(onTimeout)), timeoutMillis);
         }
@@ -209,6 +217,12 @@ export class HttpPoster {
   /** Nothing is sent before its end. */
   #newRequest(): ClientRequest {
     return this.#request({ ...this.#requestOptions, headers: this.#options.headers });
+  }
+
+  #problemOf(error: unknown): string {
+    const problem = problemOf(error);
+    const inWords = this.#url.protocol === 'https:' ? tlsProblemOf(problem, this.#options.tls?.cert !== undefined) : undefined;
+    return inWords === undefined ? problem : `${inWords} (${problem})`;
   }
 
   #destroyIdleSockets(): void {
@@ -226,11 +240,13 @@ function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
 
 /** The code alone: messages of `node:http` can hold bytes of the answer, and those of `node:tls` whole certificates. */
 function problemOf(error: unknown): string {
+  const type = errorTypeOf(error);
+  return type.startsWith('HPE_') ? `the answer is not HTTP (${type})` : type;
+}
+
+function errorTypeOf(error: unknown): string {
   // Happy eyeballs: one error for each address that was tried.
   const first = error instanceof AggregateError ? ((error.errors as unknown[])[0] ?? error) : error;
   const { code, name } = first as NodeJS.ErrnoException;
-  if (code === undefined) {
-    return name;
-  }
-  return code.startsWith('HPE_') ? `the answer is not HTTP (${code})` : code;
+  return code ?? name;
 }

@@ -1,5 +1,5 @@
 import { settledResourceAttributes, type Resource } from '../record';
-import { LokiMetadata, metadataJson, type CommonMetadata } from './loki-metadata';
+import { LokiMetadata, type CommonMetadata } from './loki-metadata';
 import type { LokiNames } from './loki-names';
 import { truncateUtf8, wellFormed } from './loki-values';
 
@@ -12,12 +12,12 @@ const SERVICE_NAME = 'service_name';
 
 /** What the entries of one resource and scope have in common. */
 export interface LokiContext extends CommonMetadata {
-  /** The labels of the stream, as a JSON object. */
-  readonly labels: string;
+  /** The labels of the stream, of which none is empty. */
+  readonly labels: ReadonlyMap<string, string>;
 }
 
 interface ResourceContext {
-  readonly labels: string;
+  readonly labels: ReadonlyMap<string, string>;
   readonly entries: ReadonlyMap<string, string>;
   readonly scopes: Map<unknown, LokiContext>;
 }
@@ -80,7 +80,7 @@ export class LokiContexts {
       // Loki adds this one too, unless a tenant has that switched off: then it drops a stream without labels.
       labels.set(SERVICE_NAME, 'unknown_service');
     }
-    const context = { labels: `{${metadataJson(labels)}}`, entries, scopes: new Map<unknown, LokiContext>() };
+    const context = { labels, entries, scopes: new Map<unknown, LokiContext>() };
     if (resource.asyncAttributesPending === true) {
       this.#unsettled.set(resource, context);
     } else {
@@ -132,7 +132,7 @@ export class LokiContexts {
     for (const [key, value] of entries) {
       bytes += key.length + Buffer.byteLength(value);
     }
-    const context = { labels: resource.labels, entries, json: metadataJson(entries), bytes };
+    const context = { labels: resource.labels, entries, bytes };
     if (resource.scopes.size < MAX_SCOPES) {
       resource.scopes.set(scope, context);
     }

@@ -5,7 +5,7 @@ import { LokiContexts } from './loki-contexts';
 import { LokiMetadata } from './loki-metadata';
 import { LokiNames, type LokiName } from './loki-names';
 import type { LokiPush } from './loki-push';
-import { quote, textOf, truncateUtf8 } from './loki-values';
+import { textOf, truncateUtf8 } from './loki-values';
 
 export interface LokiMappingOptions {
   readonly labels: Readonly<Record<string, string>>;
@@ -99,7 +99,7 @@ export class LokiMapping {
     this.#metadata.addAttributes(record.attributes);
     const line = this.#line(record.body);
     const timestamp = time || observed || this.#arrival(record);
-    push.add(context.labels, `["${timestamp}",${quote(line)},{${this.#metadata.toJson()}}]`);
+    push.add(context, timestamp, line, this.#metadata);
   }
 
   #fieldNames(): FieldNames {

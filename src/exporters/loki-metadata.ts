@@ -1,5 +1,5 @@
 import type { LokiName, LokiNames } from './loki-names';
-import { isMap, MAX_DEPTH, quote, textOf, truncateUtf8 } from './loki-values';
+import { isMap, MAX_DEPTH, textOf, truncateUtf8 } from './loki-values';
 
 // Loki's defaults of max_structured_metadata_size and max_structured_metadata_entries_count: it drops an entry that has more.
 const MAX_BYTES = 65_536;
@@ -11,10 +11,15 @@ const MAX_VISITED = 4096;
 /** What all records of one resource and scope have in common. */
 export interface CommonMetadata {
   readonly entries: ReadonlyMap<string, string>;
-  /** The entries as the inside of a JSON object. */
-  readonly json: string;
   /** Of names and values, in UTF-8. */
   readonly bytes: number;
+}
+
+/** Takes the structured metadata of one entry, in whatever format. */
+export interface MetadataWriter {
+  /** All that the entry has in common with others. Comes first, if at all. */
+  writeCommon(): void;
+  write(name: LokiName, value: string): void;
 }
 
 /**
@@ -91,21 +96,23 @@ export class LokiMetadata {
     return new Map(this.#keys.slice(0, this.#count).map((key, index) => [key.name, this.#values[index] as string]));
   }
 
-  /** All that was added since `start`, and what is common, as the inside of a JSON object. */
-  toJson(): string {
+  /** Hands over what is common, and all that was added since `start`. */
+  writeTo(writer: MetadataWriter): void {
     const common = this.#common;
     // A character takes three bytes at most (a surrogate pair has four for two).
     if (this.#characters * 3 + (common?.bytes ?? 0) > MAX_BYTES || this.#count + (common?.entries.size ?? 0) > MAX_ENTRIES) {
-      return this.#cutJson();
+      for (const { name, value } of this.#cut()) {
+        writer.write(name, value);
+      }
+      return;
     }
-    let json = common?.json ?? '';
+    writer.writeCommon();
     for (let index = 0; index < this.#count; index++) {
       const key = this.#keys[index] as LokiName;
       if (common === undefined || key.context !== common) {
-        json += `${json === '' ? '' : ','}${key.json}${quote(this.#values[index] as string)}`;
+        writer.write(key, this.#values[index] as string);
       }
     }
-    return json;
   }
 
   #addMap(prefix: string, map: Readonly<Record<string, unknown>>): void {
@@ -142,37 +149,32 @@ export class LokiMetadata {
   }
 
   /** The slow way, for an entry that may be too large. Attributes go first, the last ones before the others; the largest value is cut. */
-  #cutJson(): string {
+  #cut(): Iterable<{ readonly name: LokiName; readonly value: string }> {
     const common = this.#common;
-    const own = this.#keys.slice(0, this.#count).map((key, index) => ({ name: key.name, value: this.#values[index] as string, key }));
-    const kept = own.filter(({ key }) => common === undefined || key.context !== common);
-    const isField = ({ key }: { key: LokiName }): boolean => key.index < this.#fields;
+    const own = this.#keys.slice(0, this.#count).map((key, index) => ({ name: key, value: this.#values[index] as string }));
+    const kept = own.filter(({ name }) => common === undefined || name.context !== common);
+    const isField = ({ name }: { name: LokiName }): boolean => name.index < this.#fields;
     const all = [
       ...kept.filter(isField),
-      ...Array.from(common?.entries ?? [], ([name, value]) => ({ name, value })),
+      ...Array.from(common?.entries ?? [], ([name, value]) => ({ name: this.#names.of(name), value })),
       ...kept.filter((entry) => !isField(entry)),
     ].map(({ name, value }) => ({ name, value, bytes: Buffer.byteLength(value) }));
     const entries = all.slice(0, MAX_ENTRIES);
-    let excess = entries.reduce((sum, { name, bytes }) => sum + name.length + bytes, 0) - MAX_BYTES;
+    let excess = entries.reduce((sum, { name, bytes }) => sum + name.name.length + bytes, 0) - MAX_BYTES;
     if (excess > 0 || entries.length < all.length) {
       this.#onCut('attributes');
     }
     while (excess > 0) {
-      const largest = entries.reduce((a, b) => (b.bytes + b.name.length > a.bytes + a.name.length ? b : a));
+      const largest = entries.reduce((a, b) => (b.bytes + b.name.name.length > a.bytes + a.name.name.length ? b : a));
       const value = truncateUtf8(largest.value, Math.max(0, largest.bytes - excess));
       const bytes = Buffer.byteLength(value);
       excess -= largest.bytes - bytes;
       Object.assign(largest, { value, bytes });
       if (value === '') {
-        excess -= largest.name.length;
+        excess -= largest.name.name.length;
         entries.splice(entries.indexOf(largest), 1);
       }
     }
-    return metadataJson(entries.map(({ name, value }) => [name, value]));
+    return entries;
   }
-}
-
-/** The inside of a JSON object. */
-export function metadataJson(entries: Iterable<readonly [string, string]>): string {
-  return Array.from(entries, ([name, value]) => `"${name}":${quote(value)}`).join(',');
 }

@@ -4,6 +4,7 @@ import { readString, type Environment } from '../environment';
 import { checkHeaders, checkHttpUrl, checkSecretObject, type CheckedHttpUrl } from './http-options';
 import { MAX_LABEL_VALUE_BYTES } from './loki-contexts';
 import { wellFormed } from './loki-values';
+import { withTls, type ResolvedTlsOptions, type TlsOptions } from './tls-options';
 
 /** Options of `loki()`. */
 export interface LokiExporterOptions {
@@ -24,7 +25,12 @@ export interface LokiExporterOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** For one request, up to the last byte of its answer, in milliseconds; 0 is no limit. Default 10000. */
   readonly timeoutMillis?: number | undefined;
-  /** Default `gzip`. */
+  /**
+   * How a push is written. `protobuf` is exact on every version of Loki: before 3.6 it keeps the escapes of JSON in structured metadata, such as those of a stack trace.
+   * Default `json`.
+   */
+  readonly encoding?: 'json' | 'protobuf' | undefined;
+  /** Default `gzip`. VictoriaLogs takes protobuf only with `none`. */
   readonly compression?: 'gzip' | 'none' | undefined;
   /**
    * Resource attributes that become labels; all others become structured metadata. Loki takes 15 labels a stream, what is beyond them stays structured metadata.
@@ -35,6 +41,8 @@ export interface LokiExporterOptions {
   readonly maxLineBytes?: number | undefined;
   /** Sends `detected_level` as structured metadata, made of the severity number. Left alone, Loki believes the severity text first. Default true. */
   readonly detectedLevel?: boolean | undefined;
+  /** For an `https:` URL. Default: what Node trusts, and no client certificate. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** Plain, cloneable and complete. Tenant and credentials are among the headers. */
@@ -43,10 +51,12 @@ export interface ResolvedLokiOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMillis: number;
+  readonly encoding: 'json' | 'protobuf';
   readonly compression: 'gzip' | 'none';
   readonly indexAttributes: readonly string[];
   readonly maxLineBytes: number;
   readonly detectedLevel: boolean;
+  readonly tls?: ResolvedTlsOptions;
 }
 
 const DEFAULT_URL = 'http://localhost:3100';
@@ -89,10 +99,12 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
   'bearerToken',
   'headers',
   'timeoutMillis',
+  'encoding',
   'compression',
   'indexAttributes',
   'maxLineBytes',
   'detectedLevel',
+  'tls',
 ];
 
 /**
@@ -103,7 +115,7 @@ const KEYS: readonly (keyof LokiExporterOptions)[] = [
 export function resolveLokiOptions(options: LokiExporterOptions = {}, environment: Environment = process.env): ResolvedLokiOptions {
   checkSecretObject('the options of loki()', options);
   warnUnknownKeys('loki()', options, KEYS);
-  const { url, labels, tenantId, headers, timeoutMillis, compression, indexAttributes, maxLineBytes, detectedLevel } = options;
+  const { url, labels, tenantId, headers, timeoutMillis, encoding, compression, indexAttributes, maxLineBytes, detectedLevel, tls } = options;
   const target = url === undefined ? (environmentUrl(environment) ?? pushUrl('the default', DEFAULT_URL)) : pushUrl('loki url', url);
   const authorization = authorizationOf(options);
   return {
@@ -116,10 +128,12 @@ export function resolveLokiOptions(options: LokiExporterOptions = {}, environmen
       ...(tenantId !== undefined && checkHeaders('loki tenantId', { 'x-scope-orgid': checkTenantId(tenantId) })),
     },
     timeoutMillis: checkInteger('loki timeoutMillis', timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS, 0, MAX_TIMEOUT_MILLIS),
+    encoding: checkOneOf('loki encoding', encoding ?? 'json', ['json', 'protobuf']),
     compression: checkOneOf('loki compression', compression ?? 'gzip', ['gzip', 'none']),
     indexAttributes: indexAttributes === undefined ? DEFAULT_INDEX_ATTRIBUTES : checkIndexAttributes(indexAttributes),
     maxLineBytes: checkInteger('loki maxLineBytes', maxLineBytes ?? DEFAULT_MAX_LINE_BYTES, 1),
     detectedLevel: checkBoolean('loki detectedLevel', detectedLevel ?? true),
+    ...withTls('loki', tls, target.url, url !== undefined, environment, []),
   };
 }
 

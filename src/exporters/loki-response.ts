@@ -7,7 +7,7 @@ const BLOCKED_STATUS = 260;
 /**
  * What the answer to one push means.
  *
- * A 400 can mean that some entries were refused and the others stored. How many is only known where Loki says so about the only stream of the push;
+ * A 400 can mean that some entries were refused and the others stored. How many is only known where Loki says so about the one stream of the push;
  * else all count as rejected, which is an upper bound.
  *
  * @param records how many the push had
@@ -17,7 +17,6 @@ const BLOCKED_STATUS = 260;
 export function judgePush(
   response: HttpResponse,
   records: number,
-  streams: number,
   poster: Pick<HttpPoster, 'shownUrl' | 'firstWords'>,
 ): { readonly rejected: number; readonly words: string } {
   const { status, headers, body } = response;
@@ -25,7 +24,7 @@ export function judgePush(
     return { rejected: 0, words: '' };
   }
   const words = poster.firstWords(body);
-  if (status === 400 && streams === 1) {
+  if (status === 400) {
     const rejected = refusedOf(words, records);
     if (rejected !== undefined) {
       return { rejected, words };

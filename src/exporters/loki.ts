@@ -10,7 +10,8 @@ import { HttpPoster } from './http';
 import { headerSecrets } from './http-options';
 import { LokiMapping } from './loki-mapping';
 import { resolveLokiOptions, type LokiExporterOptions, type ResolvedLokiOptions } from './loki-options';
-import { LokiPush } from './loki-push';
+import { LokiJsonPush } from './loki-json';
+import { LokiProtobufPush } from './loki-protobuf';
 import { judgePush } from './loki-response';
 import { encodeInSlices } from './time-slice';
 
@@ -32,11 +33,13 @@ export function loki(options?: LokiExporterOptions): LokiExporterDescription {
 }
 
 /**
- * What `loki()` describes: one JSON push for each batch, with one stream for each resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
+ * What `loki()` describes: one push for each batch and resource. Stores what Loki's own OTLP endpoint would; `LokiMapping` has the exceptions.
  * To send a batch again is harmless: Loki stores an entry with the same time, line and structured metadata once.
  */
 export class LokiLogRecordExporter extends BuiltInExporter {
   readonly maxBatchBytes = 1024 * 1024;
+  readonly #url: string;
+  readonly #isProtobuf: boolean;
   readonly #compress: boolean;
   readonly #place: ExecutionPlace;
   readonly #poster: HttpPoster;
@@ -52,16 +55,23 @@ export class LokiLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     const resolved = resolveLokiOptions(options, environment);
-    const { url, headers, timeoutMillis } = resolved;
+    const { url, headers, timeoutMillis, tls } = resolved;
+    this.#url = url;
     // The tenant is no credential, and Loki's messages are about it.
     const secrets = headerSecrets(Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'x-scope-orgid')));
+    this.#isProtobuf = resolved.encoding === 'protobuf';
     this.#compress = resolved.compression === 'gzip';
-    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets });
-    this.#headers = { 'content-type': 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
+    this.#poster = new HttpPoster({ url, headers: { 'user-agent': `otel-log-queue/${VERSION}`, ...headers }, timeoutMillis, secrets, tls });
+    this.#headers = { 'content-type': this.#isProtobuf ? 'application/x-protobuf' : 'application/json', ...(this.#compress && { 'content-encoding': 'gzip' }) };
     this.#mapping = new LokiMapping(resolved, (what) => this.#reportCut(what));
     if (place === 'thread') {
       this.#poster.openAhead();
     }
+  }
+
+  /** What its metrics name it by. */
+  get backend(): { readonly url: string } {
+    return { url: this.#url };
   }
 
   sizeOf(record: LogRecord): number {
@@ -69,7 +79,7 @@ export class LokiLogRecordExporter extends BuiltInExporter {
   }
 
   async exportOnce(records: readonly LogRecord[], signal: AbortSignal): Promise<ExportOutcome> {
-    const push = new LokiPush();
+    const push = this.#isProtobuf ? new LokiProtobufPush() : new LokiJsonPush();
     let invalid = 0;
     const write = (record: LogRecord): void => {
       try {
@@ -82,14 +92,19 @@ export class LokiLogRecordExporter extends BuiltInExporter {
       this.#mapping.startBatch();
       await encodeInSlices(records, write, signal);
       let rejected = 0;
+      let status: number | undefined;
       let message = 'the records have no valid form';
       for (const body of push.finish()) {
-        const response = await this.#poster.post(this.#compress ? await gzipBody(body.json, this.#place) : body.json, this.#headers, signal);
-        const judged = judgePush(response, body.records, body.streams, this.#poster);
+        const response = await this.#poster.post(this.#compress ? await gzipBody(body.bytes, this.#place) : body.bytes, this.#headers, signal);
+        const judged = judgePush(response, body.records, this.#poster);
         rejected += judged.rejected;
+        status = response.status;
         message = judged.words || message;
       }
-      return invalid === 0 && rejected === 0 ? {} : { lost: { ...(invalid > 0 && { invalid }), ...(rejected > 0 && { rejected }) }, message };
+      return {
+        ...(status !== undefined && { status }),
+        ...((invalid > 0 || rejected > 0) && { lost: { ...(invalid > 0 && { invalid }), ...(rejected > 0 && { rejected }) }, message }),
+      };
     } catch (error) {
       throw error === signal.reason && !(error instanceof ExportError) ? new ExportError('aborted', { retryable: true }) : error;
     }

@@ -5,6 +5,8 @@ import { readInteger, readKeyValueList, readOneOf, readString } from '../environ
 import type { Environment } from '../environment';
 import { checkHeaders, checkHttpUrl, checkSecretObject } from './http-options';
 import type { CheckedHttpUrl } from './http-options';
+import { withTls } from './tls-options';
+import type { ResolvedTlsOptions, TlsOptions } from './tls-options';
 
 /** Options of `otlp()`. What is not given comes from `OTEL_EXPORTER_OTLP_LOGS_*`, then from `OTEL_EXPORTER_OTLP_*`, then from the default. */
 export interface OtlpExporterOptions {
@@ -20,6 +22,8 @@ export interface OtlpExporterOptions {
   readonly protocol?: 'http/protobuf' | 'http/json' | undefined;
   /** Put before this package's own name in the `User-Agent` header. Default nothing. */
   readonly userAgent?: string | undefined;
+  /** For an `https:` URL. Default: what Node trusts, and no client certificate. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** Plain, cloneable and complete. */
@@ -30,6 +34,7 @@ export interface ResolvedOtlpOptions {
   readonly compression: 'none' | 'gzip';
   readonly protocol: 'http/protobuf' | 'http/json';
   readonly userAgent?: string;
+  readonly tls?: ResolvedTlsOptions;
 }
 
 const DEFAULT_ENDPOINT = 'http://localhost:4318';
@@ -43,7 +48,7 @@ const PREFIX = 'OTEL_EXPORTER_OTLP_';
 
 const COMPRESSIONS = ['none', 'gzip'] as const;
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
-const KEYS: readonly string[] = ['url', 'headers', 'timeoutMillis', 'compression', 'protocol', 'userAgent'];
+const KEYS: readonly string[] = ['url', 'headers', 'timeoutMillis', 'compression', 'protocol', 'userAgent', 'tls'];
 
 /**
  * The options, completed from the environment (OTLP exporter specification, "Configuration Options") and the defaults. Its own result is left as it is.
@@ -53,7 +58,7 @@ const KEYS: readonly string[] = ['url', 'headers', 'timeoutMillis', 'compression
 export function resolveOtlpOptions(options: OtlpExporterOptions = {}, environment: Environment = process.env): ResolvedOtlpOptions {
   checkSecretObject('the options of otlp()', options);
   warnUnknownKeys('otlp()', options, KEYS);
-  const { url, headers, timeoutMillis, compression, protocol, userAgent } = options;
+  const { url, headers, timeoutMillis, compression, protocol, userAgent, tls } = options;
 
   const target = url === undefined ? environmentUrl(environment) : checkHttpUrl('otlp url', url);
   const mergedHeaders: Record<string, string> = {
@@ -77,6 +82,7 @@ export function resolveOtlpOptions(options: OtlpExporterOptions = {}, environmen
         : checkOneOf('otlp compression', compression, COMPRESSIONS),
     protocol: protocol === undefined ? environmentProtocol(environment) : checkOneOf('otlp protocol', protocol, PROTOCOLS),
     ...(userAgent !== undefined && { userAgent: checkUserAgent(userAgent) }),
+    ...withTls('otlp', tls, target.url, url !== undefined, environment, [LOGS_PREFIX, PREFIX]),
   };
 }
 

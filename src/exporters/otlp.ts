@@ -72,13 +72,14 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
     super();
     this.#place = place;
     this.#options = resolveOtlpOptions(options, environment);
-    const { url, headers, timeoutMillis, userAgent, protocol, compression } = this.#options;
+    const { url, headers, timeoutMillis, userAgent, protocol, compression, tls } = this.#options;
     const ownUserAgent = `otel-log-queue/${VERSION}`;
     this.#poster = new HttpPoster({
       url,
       headers: { 'user-agent': userAgent === undefined ? ownUserAgent : `${userAgent} ${ownUserAgent}`, ...headers },
       timeoutMillis,
       secrets: headerSecrets(headers),
+      tls,
     });
     this.#headers = {
       'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
@@ -87,6 +88,12 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
     if (place === 'thread') {
       this.#poster.openAhead();
     }
+  }
+
+  /** What its metrics name it by. */
+  get backend(): Pick<ResolvedOtlpOptions, 'url' | 'protocol'> {
+    const { url, protocol } = this.#options;
+    return { url, protocol };
   }
 
   sizeOf(record: LogRecord): number {
@@ -145,7 +152,7 @@ export class OtlpLogRecordExporter extends BuiltInExporter {
       if (rejected === 0 && words !== '') {
         this.#warn(`${this.#poster.shownUrl} has taken all records and says: ${words}`);
       }
-      return outcomeOf(invalid, Math.min(rejected, sent), words);
+      return { ...outcomeOf(invalid, Math.min(rejected, sent), words), status };
     }
     const words = this.#poster.firstWords((format === 'protobuf' ? parseStatusMessage(body) : undefined) ?? body);
     const isRedirect = status >= 300 && status < 400;

@@ -18,7 +18,7 @@ export function writeError(output: string, error: unknown, permanentCodes: reado
   const name = output.length > MAX_NAME_CHARACTERS ? `${output.slice(0, MAX_NAME_CHARACTERS)}…` : output;
   const syscall = (error as { syscall?: unknown } | undefined)?.syscall;
   const detail = isSystemError ? `${code}${typeof syscall === 'string' ? ` (${syscall})` : ''}` : 'unexpected error';
-  return new ExportError(`cannot write to ${name}: ${detail}`, { retryable: isSystemError && !permanentCodes.includes(code), cause: error });
+  return new ExportError(`cannot write to ${name}: ${detail}`, { retryable: isSystemError && !permanentCodes.includes(code), errorType: isSystemError ? code : undefined, cause: error });
 }
 
 /** What an export that was aborted rejects with: the reason of the abort if that is an `ExportError`. */

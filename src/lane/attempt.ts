@@ -15,6 +15,10 @@ export interface Failure {
   readonly message: string;
   readonly retryable: boolean;
   readonly retryAfterMillis: number | undefined;
+  /** The HTTP status, if a backend answered. */
+  readonly status: number | undefined;
+  /** One of few values, for metrics. */
+  readonly errorType: string;
   /** What the records are lost as if the failure is final. */
   readonly reason: LossReason;
   /** `for-good`: something in the batch is refused, and a part without it may fare better. `maybe`: so it seems, if the same answer comes again. */
@@ -34,7 +38,7 @@ export function attemptExport(exporter: LogRecordExporter, records: LogRecord[],
   const isBuiltIn = exporter instanceof BuiltInExporter;
   const answer = isBuiltIn ? callBuiltIn(exporter, records, abort.signal) : callObject(exporter, records);
   return new Promise((resolve) => {
-    const onTimeout = (): void => abort.abort(new ExportError(`no answer within exportTimeoutMillis (${timeoutMillis} ms)`, { retryable: true }));
+    const onTimeout = (): void => abort.abort(new ExportError(`no answer within exportTimeoutMillis (${timeoutMillis} ms)`, { retryable: true, errorType: 'timeout' }));
     let timer = timeoutMillis === 0 ? undefined : setTimeout(onTimeout, timeoutMillis).unref();
     abort.signal.addEventListener('abort', () => {
       clearTimeout(timer);
@@ -87,23 +91,33 @@ function thrownOver(error: unknown): Failure {
 function failureOf(error: unknown): Failure {
   try {
     if (error instanceof ExportError) {
-      const { message, retryable, retryAfterMillis, reason, isPoison } = error;
-      return { message, retryable, retryAfterMillis, reason, isContentRefused: isRefusal(error) ? 'for-good' : isPoison ? 'maybe' : 'no' };
+      const { message, retryable, retryAfterMillis, status, errorType, reason, isPoison } = error;
+      return { message, retryable, retryAfterMillis, status, errorType, reason, isContentRefused: isRefusal(error) ? 'for-good' : isPoison ? 'maybe' : 'no' };
     }
-    const details = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown; code?: unknown; status?: unknown };
-    const status = [details.code, details.status].find((each) => typeof each === 'number');
+    const details = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown; name?: unknown; code?: unknown; status?: unknown };
+    const status = [details.code, details.status].find((each): each is number => typeof each === 'number');
     const reason = status === 400 ? 'rejected' : status === 413 ? 'too_large' : 'export_failed';
     return {
       message: typeof details.message === 'string' ? details.message.slice(0, MAX_MESSAGE_CHARACTERS) : 'the exporter gave no reason',
       // The stock exporter's lasting 503 carries no status, and neither do the errors of sockets: what says nothing is retried.
       retryable: status === undefined || RETRYABLE_STATUS.includes(status),
       retryAfterMillis: undefined,
+      status,
+      errorType: status === undefined ? kindOf(details) : String(status),
       reason,
       isContentRefused: reason === 'export_failed' ? 'no' : 'for-good',
     };
   } catch {
-    return { message: 'the exporter gave an error that cannot be read', retryable: true, retryAfterMillis: undefined, reason: 'export_failed', isContentRefused: 'no' };
+    return { message: 'the exporter gave an error that cannot be read', retryable: true, retryAfterMillis: undefined, status: undefined, errorType: OTHER, reason: 'export_failed', isContentRefused: 'no' };
   }
+}
+
+// Semantic conventions, `error.type`: the fallback value.
+const OTHER = '_OTHER';
+
+/** A system error's code, or the class of the error where it says more than that it is one. */
+function kindOf({ code, name }: { readonly code?: unknown; readonly name?: unknown }): string {
+  return [code, name].find((each): each is string => typeof each === 'string' && /^[A-Za-z_$][\w$]{0,63}$/.test(each) && each !== 'Error') ?? OTHER;
 }
 
 /** A 400, a 413, or what the exporter itself found before it sent anything. Other refusals, as Loki's 260, are not about the records. */

@@ -22,21 +22,30 @@ export interface DeliveryObserver {
   readonly onStateChange: () => void;
   /** Called before each attempt: what of these records is still to be exported. */
   readonly stillWanted: (records: LogRecord[]) => LogRecord[];
+  /** The exporter is about to be given these records, not for the first time perhaps. */
+  readonly onAttempt: (records: readonly LogRecord[]) => void;
 }
+
+/** What metrics tell of a failure. */
+export type FailureKind = Pick<Failure, 'status' | 'errorType'>;
 
 /** How an export ended. What is lost or refused is what the last call of `stillWanted` returned. */
 export type Delivered =
   | { readonly kind: 'settled'; readonly records: LogRecord[]; readonly outcome: ExportOutcome }
   /** A part of the records may fare better. */
-  | { readonly kind: 'refused'; readonly records: LogRecord[]; readonly reason: LossReason; readonly message: string }
+  | { readonly kind: 'refused'; readonly records: LogRecord[]; readonly reason: LossReason; readonly message: string; readonly failure: FailureKind }
   | {
       readonly kind: 'lost';
       readonly records: LogRecord[];
       readonly reason: LossReason;
       readonly message: string;
+      readonly failure: FailureKind;
       /** The exporter still works on the records, and must not be called again before this has resolved. */
       readonly answered?: Promise<void>;
     };
+
+// Given up in the pause before its first attempt.
+const NOT_TRIED: FailureKind = { status: undefined, errorType: 'retry_exhausted' };
 
 /** Exports one batch, or a part of one, at a time: waits for its resources, exports, pauses and tries again until it is delivered, refused or lost. */
 export class BatchDelivery {
@@ -92,7 +101,7 @@ export class BatchDelivery {
         return undefined;
       }
       if (this.#isSurrendered) {
-        return this.#rest({ kind: 'lost', records: run.records, reason: 'retry_exhausted', message: 'there was no time for another attempt' });
+        return this.#rest({ kind: 'lost', records: run.records, reason: 'retry_exhausted', message: 'there was no time for another attempt', failure: run.lastFailure ?? NOT_TRIED });
       }
       run.records = this.#observer.stillWanted(run.records);
       if (run.records.length === 0) {
@@ -177,6 +186,7 @@ export class BatchDelivery {
       return undefined;
     }
     run.noteAttempt(performance.now());
+    this.#observer.onAttempt(run.records);
     this.#attempt++;
     this.#retries += isRetry ? 1 : 0;
     this.#abort = new AbortController();
@@ -206,17 +216,17 @@ export class BatchDelivery {
     if (result.kind === 'stuck' && !(this.#exporter instanceof BuiltInExporter)) {
       this.#breaker?.onFailure();
       // It may still succeed, so a second attempt could deliver twice.
-      return { kind: 'lost', records, reason: 'export_failed', message, answered: result.answered.then(() => this.#leaveStuck()) };
+      return { kind: 'lost', records, reason: 'export_failed', message, failure, answered: result.answered.then(() => this.#leaveStuck()) };
     }
     const { retry } = this.#options;
     const isRefused = run.isRefusedBy(failure);
     if (isRefused || !failure.retryable || retry === false) {
       this.#breaker?.onAnswer();
-      return this.#rest({ kind: isRefused ? 'refused' : 'lost', records, reason, message });
+      return this.#rest({ kind: isRefused ? 'refused' : 'lost', records, reason, message, failure });
     }
     this.#breaker?.onFailure();
     if (!run.mayRetry(retry, failure, this.#breaker?.waitMillis ?? 0, performance.now())) {
-      return this.#rest({ kind: 'lost', records, reason: 'retry_exhausted', message });
+      return this.#rest({ kind: 'lost', records, reason: 'retry_exhausted', message, failure });
     }
     this.#observer.onAttemptFailed(failure);
     return undefined;

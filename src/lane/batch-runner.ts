@@ -1,8 +1,9 @@
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { LogRecord } from '../record';
 import type { LossReason } from '../stats';
-import { BatchDelivery, type Delivered } from './batch-delivery';
+import { BatchDelivery, type Delivered, type FailureKind } from './batch-delivery';
 import { BatchParts } from './batch-parts';
+import { OperationRecorder, type ExportOperation } from './export-operation';
 import type { ExportScope } from './export-scope';
 import type { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
@@ -16,6 +17,7 @@ export interface BatchRunnerObserver {
   /** Delivers again. */
   readonly onRecovered: () => void;
   readonly onStateChange: () => void;
+  readonly onOperation: (operation: ExportOperation) => void;
   /** Everything before it is delivered or lost. */
   readonly settledPosition: () => number;
 }
@@ -27,6 +29,7 @@ export class BatchRunner {
   readonly #ledger: LaneLedger;
   readonly #observer: BatchRunnerObserver;
   readonly #spool: LaneSpool | undefined;
+  readonly #operation: OperationRecorder;
   #batch: BatchParts | undefined = undefined;
   #work: Work | undefined = undefined;
   #isFailing = false;
@@ -36,12 +39,14 @@ export class BatchRunner {
     this.#ledger = ledger;
     this.#spool = spool;
     this.#observer = observer;
+    this.#operation = new OperationRecorder(ledger.handover, (operation) => observer.onOperation(operation));
     this.delivery = new BatchDelivery(exporter, options, scope, {
       onAttemptFailed: ({ message }) => this.#onAttemptFailed(message),
       onPause: (isOrdered) => this.#onPause(isOrdered),
       onStuck: () => ledger.flushes.giveUp(observer.settledPosition()),
       onStateChange: () => observer.onStateChange(),
       stillWanted: (records) => this.#withoutExpired(records),
+      onAttempt: ({ length }) => this.#operation.noteAttempt(length),
     });
   }
 
@@ -53,6 +58,11 @@ export class BatchRunner {
   /** Records of the batch that are neither delivered nor lost. */
   get inFlight(): number {
     return this.#batch?.unsettled ?? 0;
+  }
+
+  /** Those of them that the exporter was given. */
+  get exporting(): number {
+    return this.#operation.isRunning ? this.inFlight : 0;
   }
 
   /** Where the records in flight begin; undefined if there are none, or none that came from the queue. */
@@ -70,6 +80,7 @@ export class BatchRunner {
     const batch = new BatchParts(work.taken);
     this.#batch = batch;
     this.#work = work;
+    this.#operation.prepare(work.isReplay);
     for (let part = batch.next(); part !== undefined; part = batch.next()) {
       const delivered = await this.delivery.deliver(batch.isSplit ? part : this.#withinSize(part), batch.isSplit);
       if (delivered === undefined) {
@@ -92,10 +103,13 @@ export class BatchRunner {
 
   /**
    * Gives what is in flight to the spool, if there is one; the caller ends the delivery next.
+   * @param reason what the rest will be lost as
    * @returns how many records are left to the caller
    */
-  abandon(): number {
-    const left = this.#batch === undefined ? 0 : this.#batch.unsettled - this.#keep(this.#batch.rest());
+  abandon(reason: LossReason): number {
+    const left = this.#batch === undefined ? 0 : this.#batch.unsettled - this.#keep(this.#batch.rest(), reason);
+    this.#operation.noteLoss(reason, left, reason);
+    this.#operation.end();
     this.#batch = undefined;
     this.#work = undefined;
     return left;
@@ -108,28 +122,34 @@ export class BatchRunner {
         this.#settleDelivered(batch, records.length, delivered.outcome);
         break;
       case 'refused':
-        this.#lose(batch, batch.refuse(records), delivered.reason, delivered.message);
+        this.#lose(batch, batch.refuse(records), delivered.reason, delivered);
         break;
       case 'lost':
-        this.#lose(batch, records, delivered.reason, delivered.message);
+        this.#lose(batch, records, delivered.reason, delivered);
         break;
     }
     batch.current = [];
+    if (batch.unsettled === 0) {
+      this.#operation.end();
+    }
     this.#ledger.noteSettlement();
     this.#ledger.flushes.settleUpTo(this.#observer.settledPosition());
   }
 
-  #settleDelivered(batch: BatchParts, count: number, { lost = {}, message }: Extract<Delivered, { kind: 'settled' }>['outcome']): void {
+  #settleDelivered(batch: BatchParts, count: number, { lost = {}, message, status }: Extract<Delivered, { kind: 'settled' }>['outcome']): void {
     const { position } = batch;
     const losses = Object.entries(lost) as [LossReason, number][];
     const delivered = losses.reduce((left, [, lostCount]) => left - lostCount, count);
     if (message !== undefined) {
       this.#ledger.noteFailure(message);
     }
+    if (count > 0) {
+      this.#operation.noteStatus(status);
+    }
     batch.settle(count);
     this.#ledger.noteDelivery(delivered);
     for (const [reason, lostCount] of losses) {
-      this.#ledger.noteLoss(reason, lostCount, position);
+      this.#noteLoss(reason, lostCount, position, reason);
     }
     if (delivered > 0) {
       batch.noteDelivery();
@@ -141,17 +161,28 @@ export class BatchRunner {
   }
 
   /** The only place where exported records are given up; those that another attempt could deliver later go to the spool. */
-  #lose(batch: BatchParts, records: readonly LogRecord[], reason: LossReason, message: string): void {
+  #lose(batch: BatchParts, records: readonly LogRecord[], reason: LossReason, { message, failure }: { readonly message: string; readonly failure: FailureKind }): void {
     this.#ledger.noteFailure(message);
+    this.#operation.noteStatus(failure.status);
     const { position } = batch;
-    const kept = reason === 'retry_exhausted' ? this.#keep(records) : 0;
+    const kept = reason === 'retry_exhausted' ? this.#keep(records, failure.errorType) : 0;
     batch.settle(records.length);
-    this.#ledger.noteLoss(reason, records.length - kept, position);
+    this.#noteLoss(reason, records.length - kept, position, failure.errorType);
+  }
+
+  #noteLoss(reason: LossReason, count: number, position: number, errorType: string): void {
+    this.#operation.noteLoss(reason, count, errorType);
+    this.#ledger.noteLoss(reason, count, position);
   }
 
   /** @returns how many records the spool has taken over */
-  #keep(records: readonly LogRecord[]): number {
-    return this.#spool === undefined || this.#work === undefined || records.length === 0 ? 0 : this.#spool.keep(this.#work, records);
+  #keep(records: readonly LogRecord[], errorType: string): number {
+    if (this.#spool === undefined || this.#work === undefined || records.length === 0) {
+      return 0;
+    }
+    const kept = this.#spool.keep(this.#work, records);
+    this.#operation.noteKept(kept, errorType);
+    return kept;
   }
 
   #withinSize(records: LogRecord[]): LogRecord[] {
@@ -178,7 +209,7 @@ export class BatchRunner {
         } else {
           batch.settleLater();
         }
-        this.#ledger.noteLoss('expired', 1, first + index);
+        this.#noteLoss('expired', 1, first + index, 'expired');
       }
       return isKept;
     });

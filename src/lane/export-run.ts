@@ -11,6 +11,8 @@ export class ExportRun {
   records: LogRecord[];
   /** The pause before the next attempt, in milliseconds; undefined: none. */
   delayMillis: number | undefined;
+  /** Of the last attempt; undefined before the first one. */
+  lastFailure: Failure | undefined = undefined;
   readonly #maxPoisonAnswers: number;
   #failures = 0;
   #poisonAnswers = 0;
@@ -42,10 +44,11 @@ export class ExportRun {
    * Sets the pause before the next attempt; false if the budget is spent.
    * @param breakerMillis what the breaker asks for; it ends with the budget, as a back-off does, so that a last attempt uses all of it
    */
-  mayRetry(retry: RetryOptions, { retryAfterMillis }: Failure, breakerMillis: number, nowMillis: number): boolean {
+  mayRetry(retry: RetryOptions, failure: Failure, breakerMillis: number, nowMillis: number): boolean {
     this.#failures++;
+    this.lastFailure = failure;
     const elapsedMillis = nowMillis - (this.#begin ?? nowMillis);
-    const delayMillis = nextDelayMillis(retry, this.#failures, elapsedMillis, retryAfterMillis, Math.random);
+    const delayMillis = nextDelayMillis(retry, this.#failures, elapsedMillis, failure.retryAfterMillis, Math.random);
     this.delayMillis = delayMillis === undefined ? undefined : Math.max(delayMillis, Math.min(breakerMillis, retry.maxElapsedTimeMillis - elapsedMillis));
     return delayMillis !== undefined;
   }

@@ -2,9 +2,11 @@ import { diag } from '@opentelemetry/api';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { ModuleLogRecordExporter } from '../exporters/module-exporter';
 import type { LogRecord } from '../record';
-import { lossesSince, type LaneStats, type LossCounts } from '../stats';
+import { lossesSince, type LossCounts } from '../stats';
+import type { ExportOperation } from './export-operation';
 import type { ExportScope } from './export-scope';
 import { Lane } from './lane';
+import type { LaneFigures } from './lane-figures';
 import type { ResolvedLaneOptions } from './lane-options';
 
 /** What makes a lane. */
@@ -20,10 +22,18 @@ export interface Undelivered {
   readonly queued: Readonly<Record<string, number>>;
 }
 
+/** What metrics need to know beyond figures. Each call is cheap and does not throw. */
+export interface ExportObserver {
+  /** Records that the exporter of the lane was given are lost; what the end of the lane costs is not told. */
+  readonly onExportFailed: (lane: string, errorType: string, count: number) => void;
+  readonly onOperation: (lane: string, operation: ExportOperation) => void;
+}
+
 export interface LaneGroupObserver {
   readonly onLoss: () => void;
   readonly onRoom: () => void;
   readonly onStateChange?: () => void;
+  readonly exports?: ExportObserver | undefined;
 }
 
 /** All lanes of a processor, on whichever thread they live. */
@@ -35,6 +45,8 @@ export class LaneGroup {
       onLoss: () => observer.onLoss(),
       onRoom: () => observer.onRoom(),
       onStateChange: () => observer.onStateChange?.(),
+      onExportFailed: (lane: Lane, errorType: string, count: number) => observer.exports?.onExportFailed(lane.name, errorType, count),
+      onOperation: (lane: Lane, operation: ExportOperation) => observer.exports?.onOperation(lane.name, operation),
       onFailing: (lane: Lane, message: string) => diag.warn(`otel-log-queue: lane ${lane.name} cannot deliver and tries again: ${message}`),
       onRecovered: (lane: Lane) => diag.info(`otel-log-queue: lane ${lane.name} delivers again`),
     };
@@ -97,8 +109,8 @@ export class LaneGroup {
     this.lanes.forEach((lane) => lane.abortAttempt(message));
   }
 
-  stats(): Record<string, LaneStats> {
-    return Object.fromEntries(this.lanes.map((lane) => [lane.name, lane.stats()]));
+  figures(): Record<string, LaneFigures> {
+    return Object.fromEntries(this.lanes.map((lane) => [lane.name, lane.figures()]));
   }
 }
 

@@ -1,5 +1,6 @@
 import { LossCounter, type LaneStats, type LossReason } from '../stats';
 import { FlushWaiters } from './flush-waiters';
+import { Handover } from './handover';
 
 /**
  * The books of a lane: what came, what became of it, and what of it each flush is told.
@@ -8,14 +9,19 @@ import { FlushWaiters } from './flush-waiters';
 export class LaneLedger {
   readonly losses: LossCounter;
   readonly flushes = new FlushWaiters();
+  readonly handover: Handover;
   #offered = 0;
   #delivered = 0;
   #settlements = 0;
   #lastFailure: string | undefined = undefined;
 
-  /** @param onLoss called after each counted loss; must be cheap and must not throw */
-  constructor(onLoss: () => void) {
+  /**
+   * @param onLoss called after each counted loss; must be cheap and must not throw
+   * @param onExportFailed that of `Handover`
+   */
+  constructor(onLoss: () => void, onExportFailed: (errorType: string, count: number) => void) {
     this.losses = new LossCounter(onLoss);
+    this.handover = new Handover(onExportFailed);
   }
 
   /** Grows with every record that is delivered or lost. */

@@ -58,6 +58,7 @@ export class LaneSpool {
     this.#ledger = ledger;
     const onLost: OnSpoolLoss = (reason, count, message) => {
       ledger.noteFailure(message);
+      ledger.handover.noteDiskLoss(reason, count);
       ledger.losses.add(reason, count);
     };
     this.#store = new SpoolStore(options, lane, owner, { onLost }, undefined, undefined, Math.min(this.#maxBatchRecords, MAX_LINE_RECORDS));

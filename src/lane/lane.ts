@@ -3,10 +3,12 @@ import { ExportError } from '../exporters/export-error';
 import type { LogRecord } from '../record';
 import type { LaneStats, LossCounter, LossReason } from '../stats';
 import { BatchRunner } from './batch-runner';
+import type { ExportOperation } from './export-operation';
 import type { ExportScope } from './export-scope';
 import { flushExporter, shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
 import { mostBatchRecords } from './intake';
+import type { LaneFigures } from './lane-figures';
 import { LaneLedger } from './lane-ledger';
 import type { ResolvedLaneOptions } from './lane-options';
 import { LaneSpool } from './lane-spool';
@@ -23,6 +25,9 @@ export interface LaneObserver {
   readonly onRoom: () => void;
   /** `stats().state` has changed. */
   readonly onStateChange: () => void;
+  /** Records that the exporter was given are lost; what the end of the lane costs is not told. */
+  readonly onExportFailed?: (lane: Lane, errorType: string, count: number) => void;
+  readonly onOperation?: (lane: Lane, operation: ExportOperation) => void;
 }
 
 /**
@@ -51,13 +56,17 @@ export class Lane {
   ) {
     this.#options = options;
     this.#observer = observer;
-    this.#ledger = new LaneLedger(() => observer.onLoss());
+    this.#ledger = new LaneLedger(
+      () => observer.onLoss(),
+      (errorType, count) => observer.onExportFailed?.(this, errorType, count),
+    );
     this.#spool = options.spool === undefined ? undefined : new LaneSpool(options.spool, name, spoolOwner, mostBatchRecords(exporter, options), this.#ledger, () => this.#startIfDue());
     this.#source = new WorkSource(exporter, options, this.#spool, () => this.#noteEviction(), () => this.#startIfDue());
     this.#runner = new BatchRunner(exporter, options, scope, this.#ledger, this.#spool, {
       onFailing: (message) => observer.onFailing(this, message),
       onRecovered: () => observer.onRecovered(this),
       onStateChange: () => observer.onStateChange(),
+      onOperation: (operation) => observer.onOperation?.(this, operation),
       settledPosition: () => this.#settledPosition,
     });
     if (this.#spool?.hasReplay === true) {
@@ -192,9 +201,10 @@ export class Lane {
     return this.#ledger.stats({ queued: this.#source.length, inFlight, spooled, replayed, journaled, retries: delivery.retries, state: this.#isFailed ? 'failed' : delivery.state });
   }
 
-  /** Records in flight that are on disk as well: whatever happens to this process, they are not lost. */
-  get inFlightOnDisk(): number {
-    return this.#runner.inFlightOnDisk;
+  figures(): LaneFigures {
+    const { handedOver, lostAfterHandover } = this.#ledger.handover;
+    const { inFlightOnDisk, exporting } = this.#runner;
+    return { ...this.stats(), inFlightOnDisk, exporting, handedOver, lostAfterHandover: { ...lostAfterHandover } };
   }
 
   get #isOver(): boolean {
@@ -206,7 +216,7 @@ export class Lane {
     const position = this.#settledPosition;
     this.#spool?.unblock();
     this.#source.spillAll();
-    const lost = this.#source.length + this.#runner.abandon();
+    const lost = this.#source.length + this.#runner.abandon(pendingAs);
     this.#source.close(laterAs);
     this.#spool?.close();
     this.#ledger.noteLoss(pendingAs, lost, position);

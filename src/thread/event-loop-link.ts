@@ -1,6 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { flushBeforeExit } from '../lane/flush-before-exit';
-import type { Undelivered } from '../lane/lane-group';
+import type { ExportObserver, Undelivered } from '../lane/lane-group';
 import type { DrainLink } from './drain-link';
 import { RingDrain } from './ring-drain';
 import type { ThreadFigures } from './shared-stats';
@@ -22,9 +22,9 @@ export class EventLoopLink implements DrainLink {
   #targetBeforeExit: number | undefined = undefined;
 
   /** @throws TypeError or RangeError if an exporter cannot be made */
-  constructor(data: RingData, options: EventLoopLinkOptions, onLoss: (lane: string, lastFailure: string | undefined) => void) {
+  constructor(data: RingData, options: EventLoopLinkOptions, onLoss: (lane: string, lastFailure: string | undefined) => void, exports: ExportObserver | undefined) {
     this.#options = options;
-    this.#drain = new RingDrain(data, 'event-loop', { onChange: () => undefined, onLoss });
+    this.#drain = new RingDrain(data, 'event-loop', { onChange: () => undefined, onLoss, exports });
     this.#drain.start();
   }
 

@@ -2,7 +2,7 @@ import { createExporter } from '../exporters/description';
 import type { ExecutionPlace } from '../exporters/execution-place';
 import { ExportScope } from '../lane/export-scope';
 import { flushBeforeExit } from '../lane/flush-before-exit';
-import { LaneGroup, type Undelivered } from '../lane/lane-group';
+import { LaneGroup, type ExportObserver, type Undelivered } from '../lane/lane-group';
 import { SharedQueueConsumer } from '../queue/shared-queue-consumer';
 import { FrameReader } from './frame-reader';
 import { Pump } from './pump';
@@ -14,6 +14,7 @@ export interface RingDrainObserver {
   /** `figures` has changed. */
   readonly onChange: () => void;
   readonly onLoss: (lane: string, lastFailure: string | undefined) => void;
+  readonly exports: ExportObserver | undefined;
 }
 
 // Of the time without progress that the main thread waits at an exit, and of the time it waits in all: what hangs is stopped, and on disk where there is a spool, before it goes on.
@@ -42,14 +43,14 @@ export class RingDrain {
       this.#pump.noteRoom();
       this.#publishSoon();
     };
-    this.lanes = new LaneGroup(lanes, this.scope, { onLoss: () => this.#publishSoon(), onRoom: noteChange, onStateChange: noteChange }, data.spoolOwner);
+    this.lanes = new LaneGroup(lanes, this.scope, { onLoss: () => this.#publishSoon(), onRoom: noteChange, onStateChange: noteChange, exports: observer.exports }, data.spoolOwner);
     this.#pump = new Pump(this.#consumer, new FrameReader(table), table, this.lanes, data.lanes.map(({ options }) => options), () => this.#publish());
     this.#quietMillis = data.exitTimeoutMillis * QUIET_PART;
     this.#intervalMillis = Math.min(...data.lanes.map(({ options }) => Math.max(options.scheduledDelayMillis, 10)));
   }
 
   get figures(): ThreadFigures {
-    return { isPublished: true, offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => ({ ...lane.stats(), inFlightOnDisk: lane.inFlightOnDisk })) };
+    return { isPublished: true, offered: this.#pump.offered, unreadable: this.#pump.unreadable, lanes: this.lanes.lanes.map((lane) => lane.figures()) };
   }
 
   /** Works until a `shutdown` command. Does not keep the event loop alive. */

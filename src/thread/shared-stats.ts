@@ -1,4 +1,5 @@
-import type { LaneState, LaneStats, LossCounts, LossReason } from '../stats';
+import type { LaneFigures } from '../lane/lane-figures';
+import type { LaneState, LossCounts, LossReason } from '../stats';
 
 /** In the order of their slots, which both threads share because they run the same build. */
 const REASONS = [
@@ -26,19 +27,13 @@ const FINISHED = 2;
 const READY = 3;
 const HEAD_BYTES = 16;
 
-// Figures: two of the pump, then for each lane its counters and its losses.
+// Figures: two of the pump, then for each lane its counters, its losses and those of them that came after the handover.
 const PUMP_FIGURES = 2;
-const LANE_COUNTERS = 10;
-const LANE_FIGURES = LANE_COUNTERS + REASONS.length;
+const LANE_COUNTERS = 12;
+const LANE_FIGURES = LANE_COUNTERS + 2 * REASONS.length;
 
 // Written in turn, so that a thread that dies while it writes leaves the last whole picture behind.
 const COPIES = 2;
-
-/** What a lane in the thread has done. */
-export interface LaneFigures extends LaneStats {
-  /** Records in flight that are on disk as well. */
-  readonly inFlightOnDisk: number;
-}
 
 /** A consistent picture of what the thread has done. */
 export interface ThreadFigures {
@@ -98,10 +93,15 @@ export class SharedStats {
       figures[index++] = lane.replayed;
       figures[index++] = lane.journaled;
       figures[index++] = lane.inFlightOnDisk;
+      figures[index++] = lane.exporting;
+      figures[index++] = lane.handedOver;
       figures[index++] = lane.retries;
       figures[index++] = STATES.indexOf(lane.state);
       for (const reason of REASONS) {
         figures[index++] = lane.dropped[reason] ?? 0;
+      }
+      for (const reason of REASONS) {
+        figures[index++] = lane.lostAfterHandover[reason] ?? 0;
       }
     }
     Atomics.store(this.#words, VERSION, version);
@@ -150,16 +150,23 @@ export class SharedStats {
     const figures = this.#copyOf(version);
     const lanes: LaneFigures[] = [];
     for (let lane = 0; lane < this.#laneCount; lane++) {
-      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, spooled = 0, replayed = 0, journaled = 0, inFlightOnDisk = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
-      const dropped: LossCounts = {};
-      REASONS.forEach((reason, index) => {
-        const count = lost[index] ?? 0;
-        if (count > 0) {
-          dropped[reason] = count;
-        }
-      });
-      lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, journaled, inFlightOnDisk, retries, state: STATES[state] ?? 'ready', dropped });
+      const [offered = 0, delivered = 0, queued = 0, inFlight = 0, spooled = 0, replayed = 0, journaled = 0, inFlightOnDisk = 0, exporting = 0, handedOver = 0, retries = 0, state = 0, ...lost] = figures.subarray(PUMP_FIGURES + lane * LANE_FIGURES, PUMP_FIGURES + (lane + 1) * LANE_FIGURES);
+      const dropped = lossCounts(lost);
+      const lostAfterHandover = lossCounts(lost.slice(REASONS.length));
+      lanes.push({ offered, delivered, queued, inFlight, spooled, replayed, journaled, inFlightOnDisk, exporting, handedOver, retries, state: STATES[state] ?? 'ready', dropped, lostAfterHandover });
     }
     return { isPublished: version > 0, offered: figures[0] ?? 0, unreadable: figures[1] ?? 0, lanes };
   }
+}
+
+/** @param figures begin with one for each reason, in their order */
+function lossCounts(figures: readonly number[]): LossCounts {
+  const counts: LossCounts = {};
+  REASONS.forEach((reason, index) => {
+    const count = figures[index] ?? 0;
+    if (count > 0) {
+      counts[reason] = count;
+    }
+  });
+  return counts;
 }

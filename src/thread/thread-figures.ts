@@ -1,6 +1,7 @@
+import type { LaneFigures } from '../lane/lane-figures';
 import type { WorkerStats } from '../queue-worker';
-import { lossesSince, type LaneStats, type LossCounts, type LossReason } from '../stats';
-import type { LaneFigures, ThreadFigures } from './shared-stats';
+import { lossesSince, sumOfLosses, type LossCounts, type LossReason } from '../stats';
+import type { ThreadFigures } from './shared-stats';
 
 /** What two threads, one after the other, have done together. */
 export function sumOfFigures(before: ThreadFigures, now: ThreadFigures): ThreadFigures {
@@ -24,9 +25,11 @@ export function withPendingLost(figures: ThreadFigures, reason: LossReason): Thr
       queued: 0,
       inFlight: 0,
       inFlightOnDisk: 0,
+      exporting: 0,
       spooled: lane.spooled + lane.inFlightOnDisk,
       state: 'shutdown',
       dropped: withLoss(lane.dropped, reason, lane.queued + lane.inFlight - lane.inFlightOnDisk),
+      lostAfterHandover: withLoss(lane.lostAfterHandover, reason, lane.inFlightOnDisk > 0 ? 0 : lane.exporting),
     })),
   };
 }
@@ -48,28 +51,22 @@ export function lostBetween(before: WorkerStats, after: WorkerStats, front: stri
   return Object.fromEntries(lost.filter(([, counts]) => Object.keys(counts).length > 0));
 }
 
-/** Without what is nobody's business outside. */
-export function publicStats({ inFlightOnDisk, ...lane }: LaneFigures): LaneStats {
-  return lane;
-}
-
 function sumOfLanes(before: LaneFigures | undefined, now: LaneFigures): LaneFigures {
   if (before === undefined) {
     return now;
   }
   // What the dead one has left on disk, its successor has found there and counted again. Where it found less, the rest had been delivered, and nobody had been told.
   const recovered = Math.min(before.spooled, now.replayed);
-  let dropped = withLoss(now.dropped, 'worker_crashed', before.spooled - recovered);
-  for (const [reason, count] of Object.entries(before.dropped) as [LossReason, number][]) {
-    dropped = withLoss(dropped, reason, count);
-  }
   return {
     ...now,
     offered: before.offered + now.offered - recovered,
     delivered: before.delivered + now.delivered,
     replayed: before.replayed + now.replayed - recovered,
     journaled: before.journaled + now.journaled,
+    // Here it has: what the dead one had handed over and left on disk counts twice.
+    handedOver: before.handedOver + now.handedOver,
     retries: before.retries + now.retries,
-    dropped,
+    dropped: withLoss(sumOfLosses(before.dropped, now.dropped), 'worker_crashed', before.spooled - recovered),
+    lostAfterHandover: sumOfLosses(before.lostAfterHandover, now.lostAfterHandover),
   };
 }

@@ -1,6 +1,6 @@
 import { diag } from '@opentelemetry/api';
 import { MessageChannel, receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads';
-import type { Undelivered } from '../lane/lane-group';
+import type { ExportObserver, Undelivered } from '../lane/lane-group';
 import { VERSION } from '../version';
 import type { DrainLink } from './drain-link';
 import { createSharedStats, SharedStats, type ThreadFigures } from './shared-stats';
@@ -8,6 +8,7 @@ import { startThread, type ThreadCandidate } from './thread-process';
 import type { RingData, ThreadCommand, ThreadMessage } from './thread-protocol';
 
 export interface ThreadLinkObserver {
+  readonly exports: ExportObserver | undefined;
   readonly onLoss: (lane: string, lastFailure: string | undefined) => void;
   /** The thread has ended by itself. What it had not settled is gone. */
   readonly onDeath: (link: ThreadLink) => void;
@@ -133,6 +134,12 @@ export class ThreadLink implements DrainLink {
         break;
       case 'loss':
         this.#observer.onLoss(message.lane, message.lastFailure);
+        break;
+      case 'export-failed':
+        this.#observer.exports?.onExportFailed(message.lane, message.errorType, message.count);
+        break;
+      case 'operation':
+        this.#observer.exports?.onOperation(message.lane, message.operation);
         break;
     }
   }

@@ -25,6 +25,12 @@ class ThreadMain {
         this.#stats.write(offered, unreadable, lanes);
       },
       onLoss: (lane, lastFailure) => this.#post({ type: 'loss', lane, lastFailure }),
+      exports: data.tellsExports
+        ? {
+            onExportFailed: (lane, errorType, count) => this.#post({ type: 'export-failed', lane, errorType, count }),
+            onOperation: (lane, operation) => this.#post({ type: 'operation', lane, operation }),
+          }
+        : undefined,
     });
     // Referenced, since a pending `Atomics.waitAsync` does not keep the loop of this thread alive.
     port.on('message', (command: ThreadCommand) => void this.#obey(command));

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ExporterDescription } from '../exporters/description';
+import type { ExportOperation } from '../lane/export-operation';
 import type { Undelivered } from '../lane/lane-group';
 import type { ResolvedLaneOptions } from '../lane/lane-options';
 import type { SharedQueueMemory } from '../queue/shared-queue';
@@ -12,6 +13,8 @@ export interface RingData {
   /** Names this processor in its spools: a thread that takes a dead one's place goes on with what that has left. */
   readonly spoolOwner: string;
   readonly exitTimeoutMillis: number;
+  /** Whether somebody wants to know of exports. */
+  readonly tellsExports: boolean;
 }
 
 /** What the thread is started with. */
@@ -41,4 +44,6 @@ export type ThreadCommand =
 export type ThreadMessage =
   | { readonly type: 'done'; readonly id: number; readonly undelivered: Undelivered }
   | { readonly type: 'diag'; readonly level: 'error' | 'warn' | 'info' | 'debug'; readonly text: string }
-  | { readonly type: 'loss'; readonly lane: string; readonly lastFailure: string | undefined };
+  | { readonly type: 'loss'; readonly lane: string; readonly lastFailure: string | undefined }
+  | { readonly type: 'export-failed'; readonly lane: string; readonly errorType: string; readonly count: number }
+  | { readonly type: 'operation'; readonly lane: string; readonly operation: ExportOperation };

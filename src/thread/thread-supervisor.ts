@@ -108,11 +108,11 @@ export class ThreadSupervisor {
       if (candidate === undefined) {
         diag.warn(`otel-log-queue: no worker thread, the event loop is used instead: ${this.#whyNoThread}`);
         this.#observer.onEventLoop();
-        return new EventLoopLink(this.#data, this.#options, onLoss);
+        return new EventLoopLink(this.#data, this.#options, onLoss, this.#observer.exports);
       }
       this.#startedMillis = performance.now();
       try {
-        return new ThreadLink(candidate, this.#data, { onLoss, onDeath: (link) => this.#onDeath(link), onStartFailed: (link, why) => this.#onStartFailed(link, candidate, why) });
+        return new ThreadLink(candidate, this.#data, { exports: this.#observer.exports, onLoss, onDeath: (link) => this.#onDeath(link), onStartFailed: (link, why) => this.#onStartFailed(link, candidate, why) });
       } catch (error) {
         this.#noteNoThread(candidate, error instanceof Error ? error.message : String(error));
       }

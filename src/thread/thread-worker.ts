@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { diag, type Context } from '@opentelemetry/api';
 import { performance } from 'node:perf_hooks';
 import type { ExporterDescription } from '../exporters/description';
+import type { LaneFigures } from '../lane/lane-figures';
 import type { LaneGroupObserver, Undelivered } from '../lane/lane-group';
 import type { ResolvedLaneOptions } from '../lane/lane-options';
 import type { LossSource } from '../loss-reporter';
@@ -12,9 +13,9 @@ import { SharedQueueProducer } from '../queue/shared-queue-producer';
 import { settledResourceAttributes, type LogRecord, type Resource } from '../record';
 import type { LossCounts, LossReason } from '../stats';
 import { FrameWriter } from './frame-writer';
-import type { LaneFigures, ThreadFigures } from './shared-stats';
+import type { ThreadFigures } from './shared-stats';
 import { createStringTable, StringTableWriter } from './string-table';
-import { lostBetween, pendingByLane, publicStats, withLoss, withPendingLost } from './thread-figures';
+import { lostBetween, pendingByLane, withLoss, withPendingLost } from './thread-figures';
 import { ThreadSupervisor } from './thread-supervisor';
 
 export interface ThreadWorkerOptions {
@@ -62,9 +63,10 @@ export class ThreadWorker implements QueueWorker {
       policy: options.ring.policy,
       maxRecords: options.ring.maxRecords,
     });
-    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table, spoolOwner: randomUUID(), exitTimeoutMillis: options.exitTimeoutMillis }, options, () => this.#producer.taken, {
+    this.#thread = new ThreadSupervisor({ lanes: options.lanes, queue, table, spoolOwner: randomUUID(), exitTimeoutMillis: options.exitTimeoutMillis, tellsExports: observer.exports !== undefined }, options, () => this.#producer.taken, {
       onLoss: () => observer.onLoss(),
       onRoom: () => observer.onRoom(),
+      exports: observer.exports,
       onEventLoop: () => {
         this.#isOnEventLoop = true;
         this.#producer.neverWait();
@@ -172,7 +174,7 @@ export class ThreadWorker implements QueueWorker {
       queued: isOver ? 0 : pending,
       queuedBytes: isOver ? 0 : this.#producer.usedBytes,
       capacity: { bytes: this.#producer.capacityBytes, ...(this.#options.ring.maxRecords === undefined ? undefined : { records: this.#options.ring.maxRecords }) },
-      lanes: Object.fromEntries(this.#options.lanes.map(({ name }, index) => [name, publicStats(figures.lanes[index] as LaneFigures)])),
+      lanes: Object.fromEntries(this.#options.lanes.map(({ name }, index) => [name, figures.lanes[index] as LaneFigures])),
     };
   }
 

@@ -1,6 +1,6 @@
 import { LokiMapping, type LokiMappingOptions } from '../../src/exporters/loki-mapping';
 import { lokiName, LokiNames } from '../../src/exporters/loki-names';
-import { LokiPush } from '../../src/exporters/loki-push';
+import { LokiJsonPush } from '../../src/exporters/loki-json';
 import { truncateUtf8 } from '../../src/exporters/loki-values';
 import type { LogRecord } from '../../src/record';
 
@@ -30,10 +30,10 @@ function map(fields: Record<string, unknown>, options: Partial<LokiMappingOption
 }
 
 function mapWith(mapping: LokiMapping, record: LogRecord): Omit<Mapped, 'cuts'> {
-  const push = new LokiPush();
+  const push = new LokiJsonPush();
   mapping.startBatch();
   mapping.write(record, push);
-  const raw = push.finish()[0]?.json.toString() ?? '';
+  const raw = push.finish()[0]?.bytes.toString() ?? '';
   const [stream] = (JSON.parse(raw) as { streams: { stream: Record<string, string>; values: [string, string, Record<string, string>][] }[] }).streams;
   const [timestamp, line, metadata] = stream?.values[0] as [string, string, Record<string, string>];
   return { labels: stream?.stream as Record<string, string>, timestamp, line, metadata, raw };
@@ -519,43 +519,43 @@ describe('sizeOf', () => {
 });
 
 describe('a push', () => {
-  it('has one stream for each set of labels, in the order of the records', () => {
+  it('is one for each set of labels, in the order of the records', () => {
     const mapping = new LokiMapping(OPTIONS, () => undefined);
-    const push = new LokiPush();
+    const push = new LokiJsonPush();
     const resources = ['a', 'b', 'a'].map((name) => resourceOf({ 'service.name': name }));
     for (let index = 0; index < 9; index++) {
       mapping.write(bareRecord({ body: String(index), resource: resources[index % 3] }), push);
     }
-    const [body, ...others] = push.finish();
-    const { streams } = JSON.parse(String(body?.json)) as { streams: { stream: unknown; values: [string, string][] }[] };
+    const bodies = push.finish();
+    const streams = bodies.flatMap(({ bytes }) => (JSON.parse(String(bytes)) as { streams: { stream: unknown; values: [string, string][] }[] }).streams);
     expect(streams.map(({ stream, values }) => [stream, values.map(([, line]) => line).join('')])).toEqual([
       [{ service_name: 'a' }, '023568'],
       [{ service_name: 'b' }, '147'],
     ]);
-    expect([body?.records, body?.streams, others]).toEqual([9, 2, []]);
+    expect(bodies.map(({ records }) => records)).toEqual([6, 3]);
   });
 
   it('is split before it is larger than what Loki can take, and never empty', () => {
     const mapping = new LokiMapping(OPTIONS, () => undefined);
-    const push = new LokiPush();
-    const resources = Array.from({ length: 7 }, (_, index) => resourceOf({ 'service.name': `s${index}` }));
+    const push = new LokiJsonPush();
+    const resource = resourceOf({ 'service.name': 'shop' });
     for (let index = 0; index < 100; index++) {
-      mapping.write(bareRecord({ body: '€'.repeat(40_000), resource: resources[index % 7] }), push);
+      mapping.write(bareRecord({ body: '€'.repeat(40_000), resource }), push);
     }
     const bodies = push.finish();
     expect(bodies.map(({ records }) => records).reduce((a, b) => a + b)).toBe(100);
     expect(bodies.length).toBeGreaterThan(2);
     expect(bodies.length).toBeLessThan(6);
-    for (const { json } of bodies) {
-      expect(json.length).toBeLessThan(4 * 1024 * 1024 - 262_144);
-      expect(() => JSON.parse(json.toString()) as unknown).not.toThrow();
+    for (const { bytes } of bodies) {
+      expect(bytes.length).toBeLessThan(4 * 1024 * 1024 - 262_144);
+      expect(() => JSON.parse(String(bytes)) as unknown).not.toThrow();
     }
-    expect(new LokiPush().finish()).toEqual([]);
+    expect(new LokiJsonPush().finish()).toEqual([]);
   });
 
   it('has nothing of a record that threw', () => {
     const mapping = new LokiMapping(OPTIONS, () => undefined);
-    const push = new LokiPush();
+    const push = new LokiJsonPush();
     const throwing = { before: 1, get getter(): string { throw new Error('getter'); } };
     for (let index = 0; index < 100; index++) {
       expect(() => mapping.write(bareRecord({ attributes: { deep: throwing } }), push)).toThrow('getter');

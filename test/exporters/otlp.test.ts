@@ -97,7 +97,7 @@ const variants = [
 describe.each(variants)('with $protocol and compression $compression', (variant) => {
   test('a request holds the records that were given', async () => {
     const batch = records(1000);
-    expect(await newExporter(variant).exportOnce(batch, never)).toEqual({});
+    expect(await newExporter(variant).exportOnce(batch, never)).not.toHaveProperty('lost');
     const [request] = server.requests as [RecordedRequest];
     expect(server.requests).toHaveLength(1);
     expect(request).toMatchObject({ method: 'POST', url: '/v1/logs' });
@@ -130,20 +130,20 @@ describe.each(variants)('with $protocol and compression $compression', (variant)
 
   test('a partial success counts what was rejected', async () => {
     server.script(faults.partialSuccess(3, 'too old'));
-    expect(await newExporter(variant).exportOnce(records(10), never)).toEqual({ lost: { rejected: 3 }, message: 'too old' });
+    expect(await newExporter(variant).exportOnce(records(10), never)).toMatchObject({ lost: { rejected: 3 }, message: 'too old' });
     expect(diagLines.lines).toEqual([]);
   });
 
   test('a partial success never rejects more than was sent', async () => {
     server.script(faults.partialSuccess(300, ''));
-    expect(await newExporter(variant).exportOnce(records(10), never)).toEqual({ lost: { rejected: 10 }, message: 'the receiver gave no reason' });
+    expect(await newExporter(variant).exportOnce(records(10), never)).toMatchObject({ lost: { rejected: 10 }, message: 'the receiver gave no reason' });
   });
 
   test('a warning with nothing rejected is a success, and said once in a while', async () => {
     server.script(faults.partialSuccess(0, 'use the new endpoint'));
     newExporter(variant);
     for (let count = 0; count < 3; count++) {
-      expect(await exporter.exportOnce(records(1), never)).toEqual({});
+      expect(await exporter.exportOnce(records(1), never)).not.toHaveProperty('lost');
     }
     expect(diagLines.lines).toEqual([`warn otel-log-queue: ${server.url}/v1/logs has taken all records and says: use the new endpoint`]);
   });
@@ -152,7 +152,7 @@ describe.each(variants)('with $protocol and compression $compression', (variant)
     newExporter(variant);
     for (const body of ['<html>thanks</html>', 'null', Buffer.from('0a0908', 'hex'), Buffer.alloc(100, 0xff)]) {
       server.script(faults.status(202, { body }));
-      expect(await exporter.exportOnce(records(1), never)).toEqual({});
+      expect(await exporter.exportOnce(records(1), never)).not.toHaveProperty('lost');
     }
   });
 
@@ -162,7 +162,7 @@ describe.each(variants)('with $protocol and compression $compression', (variant)
     expect(await newExporter(variant).exportOnce(batch, never)).toMatchObject({ lost: { invalid: 1 } });
     expect(bodiesOf(server.requests[0] as RecordedRequest)).toEqual(['record 1', 'record 2']);
     server.script(faults.partialSuccess(5, 'no'));
-    expect(await exporter.exportOnce(batch, never)).toEqual({ lost: { invalid: 1, rejected: 2 }, message: 'no' });
+    expect(await exporter.exportOnce(batch, never)).toMatchObject({ lost: { invalid: 1, rejected: 2 }, message: 'no' });
     expect(await exporter.exportOnce([poison, poison], never)).toMatchObject({ lost: { invalid: 2 } });
     expect(await exporter.exportOnce([], never)).toEqual({});
     expect(server.requests).toHaveLength(2);
@@ -182,7 +182,7 @@ test.each(['http/protobuf', 'http/json'] as const)('with %s a request over 64 Mi
   expect(error).toMatchObject({ retryable: false, reason: 'too_large' });
   expect((error as ExportError).message).toMatch(/^a request of \d+ bytes is not sent: the limit is 67108864$/);
   expect(server.connections).toBe(0);
-  expect(await exporter.exportOnce(records(2), never)).toEqual({});
+  expect(await exporter.exportOnce(records(2), never)).not.toHaveProperty('lost');
   expect(bodiesOf(server.requests[0] as RecordedRequest)).toEqual(['record 0', 'record 1']);
 });
 
@@ -205,7 +205,7 @@ test('the event loop turns while a large batch is encoded', async () => {
   expect(await run).toMatchObject({ retryable: true });
   encoding = false;
   expect(server.connections).toBe(0);
-  expect(await exporter.exportOnce(records(1), never)).toEqual({});
+  expect(await exporter.exportOnce(records(1), never)).not.toHaveProperty('lost');
   expect(bodiesOf(server.requests[0] as RecordedRequest)).toEqual(['record 0']);
 });
 
@@ -229,13 +229,13 @@ describe('the status', () => {
     const error = await settled(newExporter().exportOnce(records(5), never));
     expect(error).toMatchObject({ ...expected, status: code, retryAfterMillis: 7000 });
     expect((error as ExportError).message).toBe(`POST ${server.url}/v1/logs answered ${code}${code === 304 ? ', redirects are not followed' : ': some words'}`);
-    expect(await exporter.exportOnce(records(5), never)).toEqual({});
+    expect(await exporter.exportOnce(records(5), never)).not.toHaveProperty('lost');
     expect(server.connections).toBe(1);
   });
 
   test.each([200, 202, 204])('%i is a success', async (code) => {
     server.script(faults.status(code));
-    expect(await newExporter().exportOnce(records(5), never)).toEqual({});
+    expect(await newExporter().exportOnce(records(5), never)).not.toHaveProperty('lost');
   });
 
   test('comes with the message of a protobuf Status', async () => {
@@ -270,7 +270,7 @@ describe.each(['http/protobuf', 'http/json'] as const)('%s', (protocol) => {
       expect(await settled(exporter.exportOnce(batchFor(step), never))).toMatchObject({ ...expected, name: 'ExportError' });
       server.script(faults.ok);
       server.resumeReading();
-      expect(await exporter.exportOnce(records(3), never)).toEqual({});
+      expect(await exporter.exportOnce(records(3), never)).not.toHaveProperty('lost');
       expect(bodiesOf(server.requests.at(-1) as RecordedRequest)).toEqual(['record 0', 'record 1', 'record 2']);
     });
 
@@ -286,7 +286,7 @@ describe.each(['http/protobuf', 'http/json'] as const)('%s', (protocol) => {
       expect(await run).toBeInstanceOf(ExportError);
       server.script(faults.ok);
       server.resumeReading();
-      expect(await exporter.exportOnce(records(3), never)).toEqual({});
+      expect(await exporter.exportOnce(records(3), never)).not.toHaveProperty('lost');
     });
 
     test('shutdown ends a batch that would be sent again, and leaves no socket', async () => {
@@ -386,12 +386,12 @@ describe('connections', () => {
     server.script(faults.closeAfterResponse);
     newExporter();
     for (let count = 0; count < 3; count++) {
-      expect(await exporter.exportOnce(records(1), never)).toEqual({});
+      expect(await exporter.exportOnce(records(1), never)).not.toHaveProperty('lost');
       await until(() => server.openSockets() === 0);
     }
     server.script(faults.ok, faults.reset, faults.ok);
     await exporter.exportOnce(records(1), never);
-    expect(await exporter.exportOnce(records(1), never)).toEqual({});
+    expect(await exporter.exportOnce(records(1), never)).not.toHaveProperty('lost');
   });
 });
 

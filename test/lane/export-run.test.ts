@@ -2,7 +2,7 @@ import type { Failure } from '../../src/lane/attempt';
 import { ExportRun } from '../../src/lane/export-run';
 import { DEFAULT_RETRY } from '../../src/lane/retry';
 
-const outage: Failure = { message: '503', retryable: true, retryAfterMillis: undefined, reason: 'export_failed', isContentRefused: 'no' };
+const outage: Failure = { message: '503', retryable: true, retryAfterMillis: undefined, status: undefined, errorType: '_OTHER', reason: 'export_failed', isContentRefused: 'no' };
 
 function startedRun(): ExportRun {
   const run = new ExportRun([], false, 0);

@@ -58,7 +58,7 @@ describe('a spool, while the lane cannot deliver', () => {
     rig.offer(lane, 1, 50);
     expect(await lane.flush(100_000)).toEqual({ lost: {}, remaining: 0 });
     expect(lane.stats()).toMatchObject({ queued: 0, dropped: {} });
-    expect(lane.stats().spooled + lane.inFlightOnDisk).toBe(50);
+    expect(lane.stats().spooled + lane.figures().inFlightOnDisk).toBe(50);
   });
 
   it('keeps a batch whose retry budget is spent', async () => {
@@ -295,7 +295,7 @@ describe('a journal', () => {
     rig.offer(lane, 10, 40);
     await until(() => lane.stats().journaled === 40);
     expect(lane.stats()).toMatchObject({ inFlight: 10, spooled: 30 });
-    expect(lane.inFlightOnDisk).toBe(10);
+    expect(lane.figures().inFlightOnDisk).toBe(10);
     await until(() => {
       exporter.calls.filter(({ isAnswered }) => !isAnswered).forEach((call) => call.succeed());
       return lane.stats().delivered === 40;

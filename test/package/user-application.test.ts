@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { FakeLoki } from '../support/fake-loki';
 import { FaultServer, ok } from '../support/fault-server';
+import { LOGS_API } from '../support/logs-api';
 import { decodeLogsRequest } from '../support/otlp-decode';
 import { makeUserFolder, type UserFolder } from '../support/package-folder';
 import { range } from '../support/records';
@@ -9,7 +10,7 @@ import { until } from '../support/until';
 // What a user writes: an SDK, three exporters, a thousand records.
 const application = `
 const { NodeSDK } = require('@opentelemetry/sdk-node');
-const { logs } = require('@opentelemetry/api-logs');
+const { logs } = require('${LOGS_API}');
 const { QueueLogRecordProcessor, otlp, loki, stdout } = require('otel-log-queue');
 
 const processor = new QueueLogRecordProcessor({

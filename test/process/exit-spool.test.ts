@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { QueueStats } from '../../src';
 import { runApplication } from '../support/application';
+import { endOf } from '../support/child-end';
 import { expectSettled } from '../support/conservation';
 import { FaultServer, hang, reset, status, type FaultStep } from '../support/fault-server';
 import { range } from '../support/records';
@@ -33,7 +34,7 @@ async function deliverRest(worker: string): Promise<{ receiver: SequenceReceiver
   const child = fork(join(__dirname, 'fixtures', 'steady-app.cjs'), { env: { ...process.env, APP: JSON.stringify(app) } });
   let stats: QueueStats | undefined;
   child.on('message', (message: { stats?: QueueStats }) => (stats = message.stats ?? stats));
-  await new Promise((resolve) => child.on('exit', resolve));
+  await endOf(child);
   await receiver.down();
   return { receiver, stats: stats as QueueStats };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../scripts/soak/random';
 import type { QueueStats } from '../../src';
+import { endOf } from '../support/child-end';
 import { expectSettled } from '../support/conservation';
 import { range } from '../support/records';
 import { SequenceReceiver } from '../support/sequence-receiver';
@@ -31,8 +32,6 @@ function start(url: string, directory: string, worker: string, seconds: number):
   return fork(join(__dirname, 'fixtures', 'steady-app.cjs'), { env: { ...process.env, APP: JSON.stringify({ url, rate: RATE, seconds, options }) } });
 }
 
-const ended = (child: ChildProcess): Promise<unknown> => new Promise((resolve) => child.on('exit', resolve));
-
 describe.each(['event-loop', 'thread'] as const)('a journal and SIGKILL, %s', (worker) => {
   jest.setTimeout(180_000);
 
@@ -47,7 +46,7 @@ describe.each(['event-loop', 'thread'] as const)('a journal and SIGKILL, %s', (w
       const child = start(receiver.url, directory, worker, 3600);
       let journaled = 0;
       child.on('message', (message: Message) => (journaled = message.journaled ?? 0));
-      const gone = ended(child);
+      const gone = endOf(child);
       await new Promise((resolve) => child.once('message', resolve));
       await sleep(life);
       child.kill('SIGKILL');
@@ -56,7 +55,7 @@ describe.each(['event-loop', 'thread'] as const)('a journal and SIGKILL, %s', (w
       const next = start(receiver.url, directory, worker, 0);
       let stats: QueueStats | undefined;
       next.on('message', (message: Message) => (stats = message.stats ?? stats));
-      await ended(next);
+      await endOf(next);
       await receiver.down();
       expectSettled(stats as QueueStats);
       const lane = (stats as QueueStats).lanes['otlp'];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueueLogRecordProcessorOptions, QueueStats } from '../../src';
+import { endOf } from '../support/child-end';
 import { expectSettled, totalOf } from '../support/conservation';
 import { range } from '../support/records';
 import { SequenceReceiver } from '../support/sequence-receiver';
@@ -30,7 +31,7 @@ async function run(options: Partial<QueueLogRecordProcessorOptions>): Promise<{ 
   let last: Message = { emitted: 0 };
   const begun = new Promise((resolve) => child.once('message', resolve));
   child.on('message', (message) => (last = message as Message));
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const ended = endOf(child);
   await begun;
   await sleep(DOWN_FROM_SECONDS * 1000);
   await receiver.down();

@@ -1,8 +1,10 @@
 import { ROOT_CONTEXT, trace, type SpanContext } from '@opentelemetry/api';
-import type { LogRecord as EmittedLogRecord } from '@opentelemetry/api-logs';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider } from '@opentelemetry/sdk-logs';
 import type { LogRecord } from '../../src/record';
+
+// Derived, not imported by name: the type moved from `api-logs` to `api` between the two SDK lines.
+type EmittedLogRecord = Parameters<ReturnType<LoggerProvider['getLogger']>['emit']>[0];
 
 export interface EmittedRecord extends Omit<EmittedLogRecord, 'context'> {
   readonly spanContext?: SpanContext | undefined;

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
+import { decodePush, Refusal, uncompressed, type DecodedStream } from './loki-decode';
+import { normalized } from './loki-normalization';
 
 export interface StoredEntry {
   readonly labels: Readonly<Record<string, string>>;
@@ -13,7 +14,7 @@ export interface StoredEntry {
 export interface PushRequest {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Decompressed. */
+  /** Decompressed; empty unless it is JSON. */
   readonly body: string;
   /** What it was answered with. */
   readonly status: number;
@@ -23,13 +24,17 @@ export interface ScriptedAnswer {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The push is stored nevertheless. Default false. */
+  readonly isStored?: boolean;
 }
 
 export interface FakeLokiOptions {
-  /** Refuse what is older than 7 days or more than 10 minutes ahead, as Loki does. Default false: most test records have fixed times. */
+  /** Refuse what is older than 7 days, more than 10 minutes ahead or more than an hour behind its stream, as Loki does. Default false: most test records have fixed times. */
   readonly checksTime?: boolean;
   /** Default 262144. */
   readonly maxLineBytes?: number;
+  /** Store structured metadata of JSON with its escapes, as Loki before 3.6 does. Default false. */
+  readonly keepsJsonEscapes?: boolean;
 }
 
 const PUSH_PATH = '/loki/api/v1/push';
@@ -37,22 +42,9 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 65_536;
 const MAX_METADATA_ENTRIES = 128;
 const MAX_LABELS = 15;
+const MAX_BEHIND_NANOS = 3600n * 1_000_000_000n;
 
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-interface Stream {
-  readonly labels: Record<string, string>;
-  readonly values: { timestamp: bigint; line: string; metadata: [string, string][] }[];
-}
-
-/** The push endpoint of Loki 3.7.6 with its default limits, as far as JSON goes: what it refuses and how, and what it stores. */
+/** The push endpoint of Loki 3.7.6 with its default limits: what it refuses and how, and what it stores. */
 export class FakeLoki {
   /** In the order of arrival, without duplicates. */
   readonly entries: StoredEntry[] = [];
@@ -63,6 +55,8 @@ export class FakeLoki {
   readonly #options: FakeLokiOptions;
   readonly #script: ScriptedAnswer[] = [];
   readonly #known = new Set<string>();
+  /** The newest time of each stream. */
+  readonly #newest = new Map<string, bigint>();
 
   private constructor(options: FakeLokiOptions) {
     this.#options = options;
@@ -107,8 +101,10 @@ export class FakeLoki {
     let text = '';
     let answer: ScriptedAnswer;
     try {
-      text = decoded(headers, body);
-      answer = this.#script.shift() ?? this.#push(method, url, headers, text);
+      const bytes = uncompressed(headers, body);
+      text = headers['content-type']?.startsWith('application/json') === true ? bytes.toString() : '';
+      const [scripted] = this.#script.splice(0, 1);
+      answer = scripted !== undefined && scripted.isStored !== true ? scripted : { ...this.#push(method, url, headers, bytes), ...scripted };
     } catch (error) {
       answer = error instanceof Refusal ? { status: error.status, body: error.message } : { status: 400, body: String(error) };
     }
@@ -116,18 +112,14 @@ export class FakeLoki {
     return answer;
   }
 
-  #push(method: string | undefined, url: string, headers: IncomingHttpHeaders, text: string): ScriptedAnswer {
+  #push(method: string | undefined, url: string, headers: IncomingHttpHeaders, bytes: Buffer): ScriptedAnswer {
     if (method !== 'POST') {
       throw new Refusal(405, 'Method Not Allowed');
     }
     if (!url.endsWith(PUSH_PATH)) {
       throw new Refusal(404, '404 page not found');
     }
-    const type = headers['content-type']?.split(';')[0];
-    if (type !== 'application/json') {
-      throw new Refusal(400, type === undefined ? 'mime: no media type' : `content type ${type} is not faked`);
-    }
-    const streams = parsePush(text);
+    const streams = decodePush(headers, bytes);
     if (streams.length === 0) {
       throw new Refusal(422, 'error at least one valid stream is required for ingestion');
     }
@@ -141,14 +133,19 @@ export class FakeLoki {
     if (messageBytes > MAX_MESSAGE_BYTES) {
       throw new Refusal(500, `rpc error: code = ResourceExhausted desc = grpc: received message larger than max (${messageBytes} vs. ${MAX_MESSAGE_BYTES})`);
     }
-    for (const entry of accepted) {
-      this.#store(entry);
+    // As the ingester does it: what the last stream has met is the answer, whatever the others have met.
+    let behind: string | undefined;
+    for (const labels of new Set(accepted.map((entry) => entry.labels))) {
+      behind = this.#append(accepted.filter((entry) => entry.labels === labels));
+    }
+    if (behind !== undefined) {
+      return { status: 400, body: behind };
     }
     return refused.length === 0 ? { status: 204 } : { status: 400, body: `${refused.length} errors like: ${refused[0]}` };
   }
 
   /** The entries that Loki stores; the first words about each that it does not. */
-  #validate({ labels, values }: Stream, accepted: StoredEntry[], refused: string[]): void {
+  #validate({ labels, values, isJson }: DecodedStream, accepted: StoredEntry[], refused: string[]): void {
     if (values.length === 0) {
       return;
     }
@@ -166,7 +163,7 @@ export class FakeLoki {
     for (const { timestamp, line, metadata } of values) {
       const problem = this.#problemOf(timestamp, line, metadata);
       if (problem === undefined) {
-        accepted.push({ labels: kept, timestamp: String(timestamp), line, metadata: normalized(metadata) });
+        accepted.push({ labels: kept, timestamp: String(timestamp), line, metadata: normalized(isJson && this.#options.keepsJsonEscapes === true ? metadata.map(([name, value]) => [name, JSON.stringify(value).slice(1, -1)]) : metadata) });
       } else {
         refused.push(`${problem} in stream '${shown}'`);
       }
@@ -190,6 +187,24 @@ export class FakeLoki {
     return metadata.length > MAX_METADATA_ENTRIES ? 'too many structured metadata labels' : undefined;
   }
 
+  /** Stores entries of one stream; the words about those that are too far behind. */
+  #append(entries: readonly StoredEntry[]): string | undefined {
+    const stream = JSON.stringify(sorted(entries[0]?.labels ?? {}));
+    const ignored: StoredEntry[] = [];
+    for (const entry of entries) {
+      const timestamp = BigInt(entry.timestamp);
+      const newest = this.#newest.get(stream) ?? timestamp;
+      if (this.#options.checksTime === true && timestamp < newest - MAX_BEHIND_NANOS) {
+        ignored.push(entry);
+      } else {
+        this.#newest.set(stream, timestamp > newest ? timestamp : newest);
+        this.#store(entry);
+      }
+    }
+    const [first] = ignored;
+    return first && `entry with timestamp ${first.timestamp} ignored, reason: 'entry too far behind',\nuser 'fake', total ignored: ${ignored.length} out of ${entries.length} for stream: ${stream}`;
+  }
+
   #store(entry: StoredEntry): void {
     const identity = JSON.stringify([sorted(entry.labels), entry.timestamp, entry.line, sorted(entry.metadata)]);
     if (this.#known.has(identity)) {
@@ -201,85 +216,10 @@ export class FakeLoki {
   }
 }
 
-function decoded(headers: IncomingHttpHeaders, body: Buffer): string {
-  const encoding = headers['content-encoding'] ?? '';
-  if (encoding !== '' && encoding !== 'gzip') {
-    throw new Refusal(400, `Content-Encoding "${encoding}" not supported`);
-  }
-  return new TextDecoder('utf-8', { fatal: true }).decode(encoding === 'gzip' ? gunzipSync(body) : body);
-}
-
-/** Everything that is wrong here costs the whole request. */
-function parsePush(text: string): Stream[] {
-  if (text === '') {
-    throw new Refusal(400, 'EOF');
-  }
-  const withoutPairs = text.replace(/\\\\/g, '').replace(/\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}/g, '');
-  if (/\\u[dD][89a-fA-F][0-9a-fA-F]{2}/.test(withoutPairs)) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value looks like Number/Boolean/None, but can\'t find its end');
-  }
-  const { streams = [] } = JSON.parse(text) as { streams?: { stream: Record<string, unknown>; values?: unknown[] }[] };
-  return streams.map(({ stream, values = [] }) => {
-    const labels: Record<string, string> = {};
-    for (const [name, value] of Object.entries(stream)) {
-      if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
-        throw new Refusal(400, `couldn't parse labels: 1:5: parse error: unexpected character in ${JSON.stringify(name)}`);
-      }
-      labels[name] = String(value);
-    }
-    return { labels, values: values.map(parseEntry) };
-  });
-}
-
-function parseEntry(entry: unknown): Stream['values'][number] {
-  const [timestamp, line, metadata = {}] = entry as unknown[];
-  if (typeof timestamp !== 'string' || typeof line !== 'string' || !/^-?\d+$/.test(timestamp) || BigInt.asIntN(64, BigInt(timestamp)) !== BigInt(timestamp)) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value is string, but can\'t find closing \'"\' symbol');
-  }
-  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-  if (!isObject || Object.values(metadata).some((value) => typeof value !== 'string')) {
-    throw new Refusal(400, 'loghttp.PushRequest.Streams: unmarshalerDecoder: Value looks like object, but can\'t find closing \'}\' symbol');
-  }
-  return { timestamp: BigInt(timestamp), line, metadata: Object.entries(metadata as Record<string, string>) };
-}
-
-/** `LabelNamer.Build` of prometheus/otlptranslator, character by character as it is written there. */
-function labelName(key: string): string {
-  const isReserved = Buffer.byteLength(key) >= 4 && key.startsWith('__') && key.endsWith('__');
-  let name = '';
-  let afterUnderscore = false;
-  for (const character of isReserved ? key.slice(2, -2) : key) {
-    const isValid = character.length === 1 && /[a-zA-Z0-9]/.test(character);
-    if (isValid) {
-      name += character;
-    } else if (!afterUnderscore) {
-      name += '_';
-    }
-    afterUnderscore = !isValid;
-  }
-  name = isReserved ? `__${name}__` : name;
-  if (/[0-9]/.test(name.charAt(0))) {
-    name = `key_${name}`;
-  }
-  if (name.replaceAll('_', '') === '') {
-    throw new Refusal(500, key === '' ? 'label name is empty' : `normalization for label name ${JSON.stringify(key)} resulted in invalid name ${JSON.stringify(name)}`);
-  }
-  return name;
-}
-
-function normalized(metadata: readonly [string, string][]): Record<string, string> {
-  const stored: Record<string, string> = {};
-  for (const [key, value] of metadata) {
-    const name = labelName(key);
-    if (value !== '') {
-      stored[name] = value.replaceAll('\ufffd', ' ');
-    }
-  }
-  return stored;
-}
-
 function messageBytesOf({ line, metadata }: StoredEntry): number {
-  return Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 6, Buffer.byteLength(line) + 20);
+  // Loki adds the level that it has detected.
+  const all = { detected_level: 'unknown', ...metadata };
+  return Object.entries(all).reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 6, Buffer.byteLength(line) + 20);
 }
 
 function sorted(pairs: Readonly<Record<string, string>>): [string, string][] {

@@ -116,6 +116,12 @@ function varint(value: number): number[] {
   return value < 0x80 ? [value] : [(value % 0x80) + 0x80, ...varint(Math.floor(value / 0x80))];
 }
 
+export interface TlsServerOptions extends Certificate {
+  /** Whose client certificates it takes, in PEM; it then refuses connections without one. Default: it asks for none. */
+  readonly ca?: string;
+  readonly requestCert?: boolean;
+}
+
 /** An HTTP server on loopback that behaves as scripted. The last step of a script repeats. */
 export class FaultServer {
   /** Every request, in the order of arrival. */
@@ -128,10 +134,10 @@ export class FaultServer {
   #next = 0;
   #connections = 0;
 
-  private constructor(certificate?: Certificate) {
+  private constructor(tls?: TlsServerOptions) {
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => this.#onRequest(request, response);
-    this.#server = certificate === undefined ? createServer(onRequest) : createTlsServer(certificate, onRequest);
-    this.#scheme = certificate === undefined ? 'http' : 'https';
+    this.#server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
+    this.#scheme = tls === undefined ? 'http' : 'https';
     // Only the client closes an idle connection, so that one it forgets is seen.
     this.#server.keepAliveTimeout = 0;
     this.#server.on('connection', (socket: Socket) => {
@@ -155,10 +161,14 @@ export class FaultServer {
   }
 
   /** HTTPS, with that certificate. */
-  static async startTls(certificate: Certificate, ...steps: FaultStep[]): Promise<FaultServer> {
-    const server = new FaultServer(certificate);
+  static startTls(tls: TlsServerOptions, ...steps: FaultStep[]): Promise<FaultServer> {
+    return FaultServer.startTlsAt(0, tls, ...steps);
+  }
+
+  static async startTlsAt(port: number, tls: TlsServerOptions, ...steps: FaultStep[]): Promise<FaultServer> {
+    const server = new FaultServer(tls);
     server.script(...steps);
-    await server.#listen(0);
+    await server.#listen(port);
     return server;
   }
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/load/build';
+import { cachedFolder } from './cache-folder';
 
 /** What a user has after `npm install`: a folder with the packed package in it, and nothing else of this repository. */
 export interface UserFolder {
@@ -11,11 +11,18 @@ export interface UserFolder {
   remove(): void;
 }
 
+/** The `node_modules` folder with the SDK line that the suite runs with; with another line than that of the devDependencies it is not the repository's. */
+export function sdkModules(): string {
+  const folder = 'node_modules';
+  const found = require.resolve('@opentelemetry/api');
+  return found.slice(0, found.lastIndexOf(folder) + folder.length);
+}
+
 /**
  * A new folder with the packed package.
- * @param nodeModules the folder whose `@opentelemetry` packages the application uses; default: those of this repository
+ * @param nodeModules the folder whose `@opentelemetry` packages the application uses; default: the SDK line that the suite runs with
  */
-export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = join(ROOT, 'node_modules')): UserFolder {
+export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModules = sdkModules()): UserFolder {
   const path = mkdtempSync(join(tmpdir(), 'otel-log-queue-user-'));
   const installed = join(path, 'node_modules');
   mkdirSync(installed);
@@ -35,24 +42,10 @@ export function makeUserFolder(files: Readonly<Record<string, string>>, nodeModu
  * @returns the `node_modules` folder
  */
 export function installOnce(packages: readonly string[]): string {
-  const key = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16);
-  const cache = process.env['OTEL_LOG_QUEUE_CACHE'] ?? join(homedir(), '.cache', 'otel-log-queue');
-  const folder = join(cache, key);
-  if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true });
-    const draft = mkdtempSync(join(cache, 'draft-'));
+  const folder = cachedFolder(packages.join(' '), (draft) => {
     writeFileSync(join(draft, 'package.json'), '{"private":true}');
     // The 3.x line says that it needs Node 22, and runs on 20 too.
     execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false', ...packages], { cwd: draft, stdio: 'pipe' });
-    try {
-      // Whole or not at all: another suite may look for it at this moment.
-      renameSync(draft, folder);
-    } catch (error) {
-      rmSync(draft, { recursive: true, force: true });
-      if (!existsSync(folder)) {
-        throw error;
-      }
-    }
-  }
+  });
   return join(folder, 'node_modules');
 }

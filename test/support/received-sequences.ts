@@ -1,4 +1,5 @@
 import type { RecordedRequest } from './fault-server';
+import { decodePush } from './loki-decode';
 import { decodeLogsRequest, logRecordsOf } from './otlp-decode';
 
 /** The attribute `seq` of each record of an OTLP/protobuf request, in order. */
@@ -10,9 +11,8 @@ export function otlpSequences({ body }: RecordedRequest): number[] {
 }
 
 /** The structured metadata `seq` of each entry of a Loki push, in order. */
-export function lokiSequences({ body }: RecordedRequest): number[] {
-  const { streams } = JSON.parse(String(body)) as { streams: { values: [string, string, { seq: string }][] }[] };
-  return streams.flatMap(({ values }) => values.map(([, , metadata]) => Number(metadata.seq)));
+export function lokiSequences({ headers, body }: RecordedRequest): number[] {
+  return decodePush(headers, body).flatMap(({ values }) => values.map(({ metadata }) => Number(metadata.find(([name]) => name === 'seq')?.[1])));
 }
 
 /** The attribute `seq` of each record of a file of OTLP/JSON lines, in order. */

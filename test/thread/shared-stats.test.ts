@@ -1,6 +1,7 @@
-import { createSharedStats, SharedStats, type LaneFigures } from '../../src/thread/shared-stats';
+import type { LaneFigures } from '../../src/lane/lane-figures';
+import { createSharedStats, SharedStats } from '../../src/thread/shared-stats';
 
-const lane = (delivered: number): LaneFigures => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 4, replayed: 5, journaled: 6, inFlightOnDisk: 7, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 } });
+const lane = (delivered: number): LaneFigures => ({ offered: delivered, delivered, queued: 0, inFlight: 0, spooled: 4, replayed: 5, journaled: 6, inFlightOnDisk: 7, exporting: 8, handedOver: 9, retries: 1, state: 'backing-off', dropped: { queue_full: 2, worker_crashed: 3 }, lostAfterHandover: { rejected: 1, worker_crashed: 2 } });
 
 /** What dies in the middle of `write`. */
 const killing = (): LaneFigures => ({

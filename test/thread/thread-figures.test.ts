@@ -1,8 +1,9 @@
-import type { LaneFigures, ThreadFigures } from '../../src/thread/shared-stats';
+import type { LaneFigures } from '../../src/lane/lane-figures';
+import type { ThreadFigures } from '../../src/thread/shared-stats';
 import { sumOfFigures, withPendingLost } from '../../src/thread/thread-figures';
 import { totalOf } from '../support/conservation';
 
-const nothing: LaneFigures = { offered: 0, delivered: 0, queued: 0, inFlight: 0, spooled: 0, replayed: 0, journaled: 0, inFlightOnDisk: 0, retries: 0, state: 'ready', dropped: {} };
+const nothing: LaneFigures = { offered: 0, delivered: 0, queued: 0, inFlight: 0, spooled: 0, replayed: 0, journaled: 0, inFlightOnDisk: 0, retries: 0, state: 'ready', dropped: {}, exporting: 0, handedOver: 0, lostAfterHandover: {} };
 const figures = (lane: Partial<LaneFigures>, isPublished = true): ThreadFigures => ({ isPublished, offered: 0, unreadable: 0, lanes: [{ ...nothing, ...lane }] });
 
 /** 100 records: 60 delivered, 10 in flight of which 4 are on disk as well, 25 on disk, 5 queued. */

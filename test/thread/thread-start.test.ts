@@ -34,7 +34,9 @@ const app = (more: Partial<StartApp> = {}): StartApp => ({ url: server.url, reco
 
 // Node 20 has the flag under its first name.
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
-const withPermission = { argv: [PERMISSION, '--allow-fs-read=*', START_APP] };
+// From Node 25 on the network needs a permission too.
+const ALLOW_NET = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : [];
+const withPermission = { argv: [PERMISSION, '--allow-fs-read=*', ...ALLOW_NET, START_APP] };
 
 function write(name: string, code: string): string {
   const path = join(folder, name);
