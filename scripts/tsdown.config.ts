@@ -46,26 +46,35 @@ function embedThread(format: 'esm' | 'cjs'): Rolldown.Plugin {
   };
 }
 
-// Each is built by itself, so that it is one readable file and loads nothing of another one.
-const ENTRIES = { index: 'src/index.ts', express: 'src/integrations/express.ts', nestjs: 'src/integrations/nestjs.ts' };
+/** Entries that are built together share their modules, and what is built by itself is one readable file. */
+interface Build {
+  readonly entry: Readonly<Record<string, string>>;
+  readonly usesMainEntry: boolean;
+}
+
+const BUILDS: readonly Build[] = [
+  { entry: { index: 'src/index.ts', bridge: 'src/integrations/bridge.ts', register: 'src/register.ts' }, usesMainEntry: false },
+  { entry: { express: 'src/integrations/express.ts' }, usesMainEntry: true },
+  { entry: { nestjs: 'src/integrations/nestjs.ts' }, usesMainEntry: true },
+];
 
 /**
  * What a subpath uses of the main entry it imports from there, as the application does.
  * A copy of its own would be another class: no token of Nest's container, and, with its private fields, another type.
  */
-function importMainEntry(name: string): Rolldown.Plugin {
+function importMainEntry(): Rolldown.Plugin {
   return {
     name: 'import-main-entry',
-    resolveId: (source) => (name !== 'index' && source === '../processor' ? { id: 'otel-log-queue', external: true } : null),
+    resolveId: (source) => (source === '../processor' ? { id: 'otel-log-queue', external: true } : null),
   };
 }
 
 export default defineConfig(
   (['esm', 'cjs'] as const).flatMap((format) =>
-    Object.entries(ENTRIES).map(([name, entry]) => ({
+    BUILDS.map(({ entry, usesMainEntry }) => ({
       // Not the folder of this file.
       cwd: process.cwd(),
-      entry: { [name]: entry },
+      entry,
       format,
       platform: 'node' as const,
       target: TARGET,
@@ -73,7 +82,7 @@ export default defineConfig(
       sourcemap: true,
       plugins: [embedThread(format)],
       // The declarations for CommonJS are built without the plugins above.
-      inputOptions: (options: Rolldown.InputOptions) => ({ ...options, plugins: [importMainEntry(name), options.plugins] }),
+      inputOptions: (options: Rolldown.InputOptions) => ({ ...options, plugins: [usesMainEntry ? importMainEntry() : undefined, options.plugins] }),
     })),
   ),
 );

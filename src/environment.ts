@@ -28,7 +28,7 @@ export function readNumber(
   }
   const value = Number(text);
   if (!isKind(value) || value < min || value > max) {
-    diag.warn(`otel-log-queue: ${name} must be ${kind} from ${min} to ${max}; ignored`);
+    diag.warn(`otel-log-queue: ${name} must be ${kind}${min === -Infinity ? '' : ` from ${min} to ${max}`}; ignored`);
     return undefined;
   }
   return value;
@@ -44,6 +44,21 @@ export function readOneOf<T extends string>(environment: Environment, name: stri
     diag.warn(`otel-log-queue: ${name} must be one of ${allowed.join(', ')}; ignored`);
   }
   return found;
+}
+
+/** Specification: only `true` is true; here `false` is the only other word, so that a slip of the pen is told. */
+export function readBoolean(environment: Environment, name: string): boolean | undefined {
+  const text = readOneOf(environment, name, ['true', 'false']);
+  return text === undefined ? undefined : text === 'true';
+}
+
+/** The parts between commas, trimmed, without empty ones; undefined where none is left. */
+export function readList(environment: Environment, name: string): string[] | undefined {
+  const parts = (readString(environment, name) ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  return parts.length === 0 ? undefined : parts;
 }
 
 /** `key=value,key=value`, percent-encoded values (W3C baggage form, as OTEL_EXPORTER_OTLP_HEADERS has it). The warning never shows a value: it may be a credential. */

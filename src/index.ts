@@ -1,4 +1,6 @@
 export { QueueLogRecordProcessor } from './processor';
+export type { FromEnvOptions } from './processor-environment';
+export { queueLogRecordProcessorProvider, type ComponentProvider } from './component-provider';
 export type { LaneDefinition, QueueLogRecordProcessorOptions } from './options';
 export type { LaneOptions } from './lane/lane-options';
 export type { RetryOptions } from './lane/retry';

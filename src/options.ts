@@ -82,6 +82,9 @@ const KNOWN_KEYS = ['exporter', 'exporters', 'worker', 'workerPath', 'shutdownTi
 // The bound of a lane in a thread, and of the ring in front of it, where none is set.
 const THREAD_QUEUE_BYTES = 16 * 1024 * 1024;
 
+/** Stands for `OTEL_LOGS_EXPORTER=none`. An empty array of the user's own is a mistake. */
+export const NO_EXPORTERS: readonly never[] = Object.freeze([]);
+
 // These bound the ring where there is one, and a lane behind it has its own.
 const FRONT_KEYS: readonly string[] = ['maxQueueSize', 'maxQueueBytes', 'onQueueFull', 'blockOnQueueFullTimeoutMillis'];
 
@@ -110,10 +113,14 @@ export function resolveOptions(options: QueueLogRecordProcessorOptions): Resolve
   if (given.selfObsMeterProvider !== undefined && typeof (given.selfObsMeterProvider as Partial<MeterProvider> | null)?.getMeter !== 'function') {
     throw new TypeError(`selfObsMeterProvider must be a MeterProvider, received ${given.selfObsMeterProvider === null ? 'null' : typeof given.selfObsMeterProvider}`);
   }
-  // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter.
-  const front = resolveLaneOptions('', given);
+  // Checked even where every lane overrides it, so that a mistake does not wait for the next exporter. Whether a batch fits into the queue is for each lane: behind a ring it has another one.
+  const { maxExportBatchSize, ...forFront } = given;
+  if (maxExportBatchSize !== undefined) {
+    checkInteger('maxExportBatchSize', maxExportBatchSize, 1);
+  }
+  const front = resolveLaneOptions('', forFront);
   const lanes = givenLanes(given);
-  const worker = wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop');
+  const worker = lanes.length === 0 ? 'event-loop' : (wantedWorker ?? (lanes.every(({ exporter }) => isDescription(exporter)) ? 'thread' : 'event-loop'));
   const names = new Set<string>();
   return {
     worker,
@@ -138,6 +145,9 @@ function givenLanes({ exporter, exporters }: Given): GivenLane[] {
   }
   if (exporter !== undefined) {
     return [{ exporter: resolveExporter('exporter', exporter), exporterOption: 'exporter', owner: '', options: {} }];
+  }
+  if (exporters === NO_EXPORTERS) {
+    return [];
   }
   if (!Array.isArray(exporters) || exporters.length === 0) {
     throw new TypeError('exporters must be an array of at least one exporter');
@@ -203,6 +213,6 @@ function laneDefaults(given: LaneOptions, worker: 'event-loop' | 'thread'): Lane
 }
 
 /** An option that is given as undefined is not given: it must not hide the processor's. */
-function withoutUndefined<T extends object>(options: T): T {
+export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -9,6 +9,7 @@ import { LossRecords } from './loss-records';
 import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
 import { publicStats } from './lane/lane-figures';
+import { optionsFromEnvironment, type FromEnvOptions } from './processor-environment';
 import type { QueueWorker, WorkerStats } from './queue-worker';
 import { ReadyGate } from './ready-gate';
 import type { LogRecord } from './record';
@@ -65,6 +66,17 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
       this.#options.exitTimeoutMillis === 0
         ? () => undefined
         : onProcessExit({ onBeforeExit: () => this.#onBeforeExit(), onExitBegin: () => this.#onExitBegin(), onExit: () => this.#onExit() });
+  }
+
+  /**
+   * A processor as the environment says: `OTEL_LOGS_EXPORTER` (`otlp` if unset), `OTEL_BLRP_*`, `OTEL_EXPORTER_OTLP_*` and `OTEL_LOG_QUEUE_*`. README has every variable.
+   * Empty is unset; what cannot be read is one `diag.warn`, and the default holds. With `OTEL_LOGS_EXPORTER=none` it takes records and does nothing with them.
+   *
+   * @param options each wins over its variable
+   * @throws TypeError or RangeError for an option that makes no sense
+   */
+  static fromEnv(options: FromEnvOptions = {}): QueueLogRecordProcessor {
+    return new QueueLogRecordProcessor(optionsFromEnvironment(options));
   }
 
   /** Takes the record. Never throws; waits only under `'block'` with a thread; what cannot be taken is counted. */

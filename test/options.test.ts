@@ -52,7 +52,13 @@ describe('options', () => {
 
   it('clamp maxExportBatchSize to maxQueueSize with a warning, as BatchLogRecordProcessor does', () => {
     expect(resolveOptions({ exporter, maxQueueSize: 10, maxExportBatchSize: 20 }).lanes[0]?.options.maxExportBatchSize).toBe(10);
-    expect(diagnostics.lines.some((line) => line.includes('maxExportBatchSize (20) is larger than maxQueueSize (10)'))).toBe(true);
+    expect(diagnostics.lines).toEqual([expect.stringContaining('maxExportBatchSize (20) is larger than maxQueueSize (10)')]);
+  });
+
+  it('of a batch behind a ring are not held against the ring', () => {
+    expect(resolveOptions({ exporter: counting(), maxQueueSize: 10, maxExportBatchSize: 5000 }).lanes[0]?.options.maxExportBatchSize).toBe(5000);
+    expect(diagnostics.lines).toEqual([]);
+    expect(() => resolveOptions({ exporters: [{ exporter, maxExportBatchSize: 1 }], maxExportBatchSize: 0 })).toThrow(RangeError);
   });
 
   it('that are unknown are named in one warning', () => {

@@ -5,10 +5,10 @@ import { ROOT } from '../../scripts/load/build';
 
 // What the main entry may weigh, compressed as a registry sends it: measured, and 5 % more. Whoever raises a figure says in the same commit what it buys.
 const BUDGETS_BYTES = {
-  'index.mjs': 166_700,
-  'index.cjs': 167_400,
+  'index.mjs': 178_800,
+  'index.cjs': 179_700,
   // A part of both of them too, as text.
-  'otel-log-queue-thread.cjs': 46_500,
+  'otel-log-queue-thread.cjs': 49_200,
 };
 
 /** The file and every part of the bundle that it imports. */

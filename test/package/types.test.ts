@@ -8,7 +8,8 @@ import { installOnce, makeUserFolder, type UserFolder } from '../support/package
 const application = `
 import { SeverityNumber } from 'SEVERITY_SOURCE';
 import { LoggerProvider, InMemoryLogRecordExporter, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { QueueLogRecordProcessor, otlp, loki, stdout, file, counting, OtlpLogRecordExporter, type ModuleExporterDescription, type QueueStats } from 'otel-log-queue';
+import { bridgeLogsApis } from 'otel-log-queue/bridge';
+import { queueLogRecordProcessorProvider, QueueLogRecordProcessor, otlp, loki, stdout, file, counting, OtlpLogRecordExporter, type ModuleExporterDescription, type QueueStats } from 'otel-log-queue';
 
 const byModule: ModuleExporterDescription = { module: '@acme/log-exporter', export: 'AcmeExporter', options: { url: 'http://localhost' } };
 const processor = new QueueLogRecordProcessor({
@@ -18,6 +19,8 @@ const processor = new QueueLogRecordProcessor({
 });
 const asInterface: LogRecordProcessor = processor;
 new LoggerProvider({ processors: [asInterface, new QueueLogRecordProcessor({ exporter: new OtlpLogRecordExporter(), maxQueueSize: 10 })] });
+const bridged: boolean = bridgeLogsApis(new LoggerProvider({ processors: [QueueLogRecordProcessor.fromEnv({ exporter: otlp(), maxAgeMillis: 1000 }), queueLogRecordProcessorProvider.create({})] })) && bridgeLogsApis();
+bridged.valueOf();
 const stats: QueueStats = processor.stats();
 stats.lanes['otlp']?.dropped.queue_full?.toFixed();
 // @ts-expect-error exactly one of exporter and exporters
