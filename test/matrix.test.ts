@@ -21,8 +21,7 @@ interface Cell {
   readonly run: () => Promise<ScenarioEnd>;
 }
 
-// Long enough for several back-offs, and for the queue to fill with what comes meanwhile.
-const OUTAGE_MILLIS = 3000;
+const OUTAGE_MILLIS = 10_000;
 // An answer that comes later than this is one more retry than a scenario counts: not even a busy machine may take so long.
 const REQUEST_TIMEOUT_MILLIS = 1000;
 
@@ -53,7 +52,7 @@ async function emitInBatches(rig: ScenarioRig, batches: number, records: number)
 async function emitThroughOutage(rig: ScenarioRig): Promise<void> {
   const end = Date.now() + OUTAGE_MILLIS;
   while (Date.now() < end) {
-    rig.emit(50);
+    rig.emit(25);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
