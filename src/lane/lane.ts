@@ -3,37 +3,22 @@ import { ExportError } from '../exporters/export-error';
 import type { LogRecord } from '../record';
 import type { LaneStats, LossCounter, LossReason } from '../stats';
 import { BatchRunner } from './batch-runner';
-import type { ExportOperation } from './export-operation';
 import type { ExportScope } from './export-scope';
-import { flushExporter, shutdownExporter } from './exporter-lifecycle';
+import { shutdownExporter } from './exporter-lifecycle';
 import type { LaneFlushResult } from './flush-waiters';
 import { mostBatchRecords } from './intake';
 import type { LaneFigures } from './lane-figures';
+import { LaneFlusher } from './lane-flusher';
 import { LaneLedger } from './lane-ledger';
+import type { LaneObserver } from './lane-observer';
 import type { ResolvedLaneOptions } from './lane-options';
 import { LaneSpool } from './lane-spool';
 import { WorkSource } from './work-source';
 
-/** What a lane tells its owner; each call is cheap and does not throw. */
-export interface LaneObserver {
-  readonly onLoss: () => void;
-  /** The first failure of a batch that is tried again. */
-  readonly onFailing: (lane: Lane, message: string) => void;
-  /** Delivers again. */
-  readonly onRecovered: (lane: Lane) => void;
-  /** There may be room in the queue that there was not before. */
-  readonly onRoom: () => void;
-  /** `stats().state` has changed. */
-  readonly onStateChange: () => void;
-  /** Records that the exporter was given are lost; what the end of the lane costs is not told. */
-  readonly onExportFailed?: (lane: Lane, errorType: string, count: number) => void;
-  readonly onOperation?: (lane: Lane, operation: ExportOperation) => void;
-}
-
 /**
  * One exporter with its own queue, batches, retry and counters. Nothing that happens here touches another lane.
  *
- * Guarantees: at most one export at a time; first attempts in the order of `offer`; `offered = delivered + queued + inFlight + Σ dropped` at every moment; `offer` never throws.
+ * Guarantees: at most one export at a time; first attempts in the order of `offer`; `offered = delivered + queued + inFlight + spooled + Σ dropped` at every moment; `offer` never throws.
  */
 export class Lane {
   readonly #options: ResolvedLaneOptions;
@@ -42,6 +27,7 @@ export class Lane {
   readonly #source: WorkSource;
   readonly #runner: BatchRunner;
   readonly #ledger: LaneLedger;
+  readonly #flusher: LaneFlusher;
   #isDelivering = false;
   #isFailed = false;
   #isEnded = false;
@@ -68,6 +54,12 @@ export class Lane {
       onStateChange: () => observer.onStateChange(),
       onOperation: (operation) => observer.onOperation?.(this, operation),
       settledPosition: () => this.#settledPosition,
+    });
+    this.#flusher = new LaneFlusher(this, this.#source, this.#runner, this.#ledger, this.#spool, {
+      settledPosition: () => this.#settledPosition,
+      isDelivering: () => this.#isDelivering,
+      isOver: () => this.#isOver,
+      startIfDue: () => this.#startIfDue(),
     });
     if (this.#spool?.hasReplay === true) {
       // Not from here: the owner of the lane does not know it yet.
@@ -139,26 +131,8 @@ export class Lane {
    * Resolves when every record offered before is delivered, lost or on disk, when the lane cannot deliver now, or after the time-out.
    * @param isLast nothing is brought back from the disk any more
    */
-  async flush(timeoutMillis: number, isLast = false): Promise<LaneFlushResult> {
-    const end = Date.now() + timeoutMillis;
-    if (isLast) {
-      this.#spool?.endReplays();
-    }
-    const result = await this.#flushRecords(timeoutMillis);
-    if (result.remaining === 0 && !this.#isOver) {
-      await flushExporter(this.exporter, this.name, end - Date.now());
-    }
-    if (this.#spool !== undefined && !this.#isOver && (result.remaining > 0 || isLast)) {
-      this.#source.spillAll();
-      this.#runner.delivery.surrender();
-      if (isLast) {
-        this.abortAttempt('there was no time to wait for an answer');
-      }
-      // A turn for what was surrendered to come to rest.
-      await new Promise((resolve) => setImmediate(resolve));
-      return { ...result, remaining: Math.min(result.remaining, this.#source.length + this.#runner.inFlight - this.#runner.inFlightOnDisk) };
-    }
-    return result;
+  flush(timeoutMillis: number, isLast = false): Promise<LaneFlushResult> {
+    return this.#flusher.flush(timeoutMillis, isLast);
   }
 
   /** A flush, then the end: what is left goes to the spool or is lost as `shutdown_timeout`. Ends within the time-out. */
@@ -166,7 +140,7 @@ export class Lane {
     const end = Date.now() + timeoutMillis;
     const hurry = setTimeout(() => this.#runner.delivery.hurryResources(), timeoutMillis / 2);
     this.#spool?.endReplays();
-    await this.#flushRecords(timeoutMillis);
+    await this.#flusher.flushRecords(timeoutMillis);
     clearTimeout(hurry);
     this.end();
     await shutdownExporter(this.exporter, this.name, end - Date.now());
@@ -269,21 +243,5 @@ export class Lane {
   #noteEviction(): void {
     this.#ledger.noteLoss('queue_full', 1, this.#source.headPosition - 1);
     this.#ledger.flushes.settleUpTo(this.#settledPosition);
-  }
-
-  #flushRecords(timeoutMillis: number): Promise<LaneFlushResult> {
-    return new Promise((resolve) => {
-      const { flushes } = this.#ledger;
-      const waiter = flushes.add(this.#source.endPosition, this.#runner.delivery.attempt, (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      });
-      const timer = setTimeout(() => flushes.giveUp(this.#settledPosition, waiter), timeoutMillis);
-      flushes.settleUpTo(this.#settledPosition);
-      if (this.#isDelivering && !this.#runner.delivery.hurry()) {
-        flushes.giveUp(this.#settledPosition, waiter);
-      }
-      this.#startIfDue();
-    });
   }
 }

@@ -1,5 +1,6 @@
 import { ExportScope } from '../../src/lane/export-scope';
-import { Lane, type LaneObserver } from '../../src/lane/lane';
+import { Lane } from '../../src/lane/lane';
+import type { LaneObserver } from '../../src/lane/lane-observer';
 import { resolveLaneOptions, type LaneOptions } from '../../src/lane/lane-options';
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import { totalOf } from '../support/conservation';
