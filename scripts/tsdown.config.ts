@@ -79,7 +79,8 @@ export default defineConfig(
       platform: 'node' as const,
       target: TARGET,
       dts: true,
-      sourcemap: true,
+      // What is built reads like the sources, comments included: maps would double the package and tell nothing new.
+      sourcemap: false,
       plugins: [embedThread(format)],
       // The declarations for CommonJS are built without the plugins above.
       inputOptions: (options: Rolldown.InputOptions) => ({ ...options, plugins: [usesMainEntry ? importMainEntry() : undefined, options.plugins] }),
