@@ -19,7 +19,7 @@ export const CELLS: readonly Cell[] = [
 /** The suites that run in the first cell only, as patterns of their paths, and why once is enough. */
 export const RUN_ONCE: readonly { readonly pattern: string; readonly because: string }[] = [
   { pattern: 'test/scripts/', because: 'load script and soak are tools of this repository' },
-  { pattern: 'test/package/(bundlers|contents|size|types)\\.test\\.ts', because: 'they look at the built files, which are the same in every cell, and bring their own compilers and SDK lines' },
+  { pattern: 'test/package/(bundlers|contents|framework-types|size|types)\\.test\\.ts', because: 'they look at the built files, which are the same in every cell, and bring their own compilers and SDK lines' },
   { pattern: 'test/process/outage\\.test\\.ts', because: 'it lasts a minute, and test/lane and test/spool take the same paths' },
   { pattern: 'test/backends/', because: 'a real backend sees bytes on a socket, and test/otlp and test/exporters compare those in every cell' },
 ];

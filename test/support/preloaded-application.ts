@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeReleases } from './node-releases';
+import { nodeProgram, type NodeMajor } from './node-releases';
 import { decodeLogsRequest, plainValue, type DecodedKeyValue, type DecodedLogRecord } from './otlp-decode';
 import type { RecordedRequest } from './fault-server';
 import { installOnce, makeUserFolder, type UserFolder } from './package-folder';
@@ -14,20 +14,27 @@ export interface SdkLine {
 }
 
 const LIBRARIES = ['@opentelemetry/instrumentation-console@0.4.0', '@opentelemetry/winston-transport@0.34.0', 'pino@10.4.0', 'winston@3.19.0', 'bunyan@1.8.15'];
-const programOf = (name: string): string => nodeReleases.find((release) => release.name === name)?.program as string;
+
+/** The Node of a line: in the matrix the running one, if the line supports that. */
+function nodeOf(byDefault: NodeMajor, oldest: number): { readonly major: number; readonly program: string } {
+  const running = Number(process.versions.node.split('.')[0]);
+  return process.env['NODE_RELEASES'] === 'running' && running >= oldest ? { major: running, program: process.execPath } : { major: byDefault, program: nodeProgram(byDefault) };
+}
+const legacyNode = nodeOf(20, 20);
+const currentNode = nodeOf(24, 22);
 
 export const sdkLines: readonly SdkLine[] = [
   {
-    name: 'SDK 0.223.1 on Node 20',
-    program: programOf('Node 20'),
+    name: `SDK 0.223.1 on Node ${legacyNode.major}`,
+    program: legacyNode.program,
     packages: [
       ...['@opentelemetry/api@1.9.1', '@opentelemetry/api-logs@0.223.1', '@opentelemetry/sdk-logs@0.223.1', '@opentelemetry/resources@2.12.1', '@opentelemetry/auto-instrumentations-node@0.81.2', '@opentelemetry/core@2.12.1'],
       ...['@opentelemetry/instrumentation-pino@0.69.0', '@opentelemetry/instrumentation-winston@0.68.1', ...LIBRARIES],
     ],
   },
   {
-    name: 'SDK 3.1.1 on Node 24',
-    program: programOf('Node 24'),
+    name: `SDK 3.1.1 on Node ${currentNode.major}`,
+    program: currentNode.program,
     packages: [
       ...['@opentelemetry/api@1.10.0', '@opentelemetry/api-logs@0.223.1', '@opentelemetry/sdk-logs@3.1.1', '@opentelemetry/resources@3.1.1', '@opentelemetry/auto-instrumentations-node@0.82.0', '@opentelemetry/core@3.1.1'],
       ...['@opentelemetry/instrumentation-pino@0.70.0', '@opentelemetry/instrumentation-winston@0.69.0', ...LIBRARIES],
