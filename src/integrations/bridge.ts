@@ -79,7 +79,8 @@ function registerWithApiLogs(provider: ProvidesLoggers): void {
 
 function registerWithApi(provider: ProvidesLoggers): void {
   // An ES module of its own beside the CommonJS one, each with loggers that wait.
-  const own = (ownApi as { readonly logs?: LogsApi }).logs;
+  // By way of unknown, because 1.10 has it with private fields and 1.9 not at all.
+  const own = (ownApi as unknown as { readonly logs?: LogsApi }).logs;
   const copies = [...(own === undefined ? [] : [own]), ...loadedCopies(API_FILE)];
   const version = globals[API_KEY]?.version;
   // Who registers first decides the version for all: where the application's own API is 1.9, a 1.10 that came first would lock out its traces.
