@@ -87,12 +87,14 @@ async function makeSubject(name: BenchSubject): Promise<Subject> {
 async function child(name: BenchSubject): Promise<void> {
   const subject = await makeSubject(name);
   const logger = new LoggerProvider({ processors: [subject.processor] }).getLogger('bench');
+  // The parent is gone, and a measurement may be running.
   process.on('disconnect', () => process.exit());
   process.on('message', (task) => {
     void measure(subject, logger, task as Task).then(
       (nanos) => process.send?.(nanos),
       (error: unknown) => {
         console.error(error);
+        // The channel to the parent, which waits for a figure, would keep this process alive.
         process.exit(1);
       },
     );
@@ -164,5 +166,6 @@ function column(text: string, index: number): string {
 const name = SUBJECTS.find((each) => each === process.argv[2]);
 (name !== undefined && process.send !== undefined ? child(name) : parent()).catch((error: unknown) => {
   console.error(error);
+  // Also where a child still holds its channel open.
   process.exit(1);
 });

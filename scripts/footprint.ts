@@ -57,5 +57,6 @@ const subject = SUBJECTS.find((each) => each === process.argv[2]);
 const done = subject === undefined || process.send === undefined ? parent() : measure(subject).then((footprint) => process.send?.(footprint));
 done.catch((error: unknown) => {
   console.error(error);
+  // Also where a child that did not answer still holds its channel open.
   process.exit(1);
 });

@@ -32,6 +32,7 @@ async function runAll(load: LoadArguments): Promise<RunResult[]> {
   const progress = new Progress(process.stderr);
   const interrupt = (): void => {
     runs.close();
+    // A run is being waited for, and its result will not come.
     process.exit(INTERRUPTED);
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

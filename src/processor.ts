@@ -2,9 +2,8 @@ import { diag, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import type { EventLoopObserver } from './event-loop-worker';
 import { onProcessExit } from './exit-hook';
-import { FlushError } from './flush-error';
+import { rejectIfUndelivered } from './flush-error';
 import { HEALTH_VIEW, type HealthView } from './health-check';
-import type { Undelivered } from './lane/lane-group';
 import { LossRecords } from './loss-records';
 import { LossReporter, type LossSource } from './loss-reporter';
 import { resolveOptions, type QueueLogRecordProcessorOptions, type ResolvedOptions } from './options';
@@ -246,13 +245,6 @@ export class QueueLogRecordProcessor implements LogRecordProcessor {
   #onExit(): void {
     this.#worker.onExit();
     this.#reporter.end();
-  }
-}
-
-/** @throws FlushError */
-function rejectIfUndelivered(what: string, { lost, queued }: Undelivered): void {
-  if (Object.keys(lost).length > 0 || Object.keys(queued).length > 0) {
-    throw new FlushError(what, lost, queued);
   }
 }
 

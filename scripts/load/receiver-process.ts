@@ -134,5 +134,6 @@ process.on('message', (message) => receiver.command(message as ReceiverCommand))
 // A terminal sends Ctrl-C to every process; the parent ends this one.
 process.on('SIGINT', () => undefined);
 // Without its parent nobody asks for the counts.
+// The load script is gone, and open connections would keep this process alive.
 process.on('disconnect', () => process.exit());
 receiver.listen();

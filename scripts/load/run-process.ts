@@ -161,15 +161,18 @@ function installDiag(name: SubjectName): void {
 // A terminal sends Ctrl-C to every process; the parent ends this one.
 process.on('SIGINT', () => undefined);
 // Without its parent nobody reads the report.
+// The load script is gone: nobody waits for the rest of the load.
 process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
   const options = message as RunOptions;
   installDiag(options.name);
   void run(options).then(
     // A forgotten timer of a processor must not hold the next run up.
+    // Sockets and timers of whichever processor was measured must not hold up the next run.
     (reply) => process.send?.(reply, () => process.exit(0)),
     (error: unknown) => {
       process.stderr.write(`[${options.name}] ${format(error)}\n`);
+      // As above.
       process.exit(1);
     },
   );

@@ -7,6 +7,7 @@ import { urlToHttpOptions } from 'node:url';
 import { BackendText } from './backend-text';
 import { ExportError } from './export-error';
 import { querySecrets } from './http-options';
+import { errorTypeOf, problemOf } from './http-problem';
 import { collect, type HttpResponse } from './http-response';
 import type { ResolvedTlsOptions } from './tls-options';
 import { tlsProblemOf } from './tls-problem';
@@ -236,17 +237,4 @@ export class HttpPoster {
 
 function isConnectionLoss(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ECONNRESET' || error.code === 'EPIPE';
-}
-
-/** The code alone: messages of `node:http` can hold bytes of the answer, and those of `node:tls` whole certificates. */
-function problemOf(error: unknown): string {
-  const type = errorTypeOf(error);
-  return type.startsWith('HPE_') ? `the answer is not HTTP (${type})` : type;
-}
-
-function errorTypeOf(error: unknown): string {
-  // Happy eyeballs: one error for each address that was tried.
-  const first = error instanceof AggregateError ? ((error.errors as unknown[])[0] ?? error) : error;
-  const { code, name } = first as NodeJS.ErrnoException;
-  return code ?? name;
 }

@@ -153,7 +153,7 @@ export class LaneSpool {
 
   /**
    * Keeps records of the work that could not be delivered, the last ones that are not settled. The work is done with that.
-   * @returns how many it has kept: all, or 0 if the disk did not take them
+   * @returns how many it has kept: all, or fewer if the disk neither took them nor had them
    */
   keep(work: Work, records: readonly LogRecord[]): number {
     const { taken, ticket } = work;
@@ -162,9 +162,11 @@ export class LaneSpool {
       return ticket.records;
     }
     // A part was delivered: on disk it must not come again.
-    const isKept = this.spill(records);
-    this.settle(work);
-    return isKept ? records.length : 0;
+    if (this.spill(records)) {
+      this.settle(work);
+      return records.length;
+    }
+    return ticket === undefined ? 0 : this.#keepWhole(ticket, records.length);
   }
 
   close(): void {
@@ -173,9 +175,20 @@ export class LaneSpool {
     this.#store.close();
   }
 
+  /** The disk takes nothing new, but it has the whole batch: rather than lose the rest, what was delivered of it comes again, and is counted again. */
+  #keepWhole(ticket: SpoolTicket, wanted: number): number {
+    const kept = Math.min(wanted, ticket.records);
+    this.#store.giveBack(ticket);
+    this.#noteFound(ticket.records - kept);
+    return kept;
+  }
+
   #adopt(): void {
-    const found = this.#store.adopt();
-    this.#replayed += found;
-    this.#ledger.noteOffer(found);
+    this.#noteFound(this.#store.adopt());
+  }
+
+  #noteFound(records: number): void {
+    this.#replayed += records;
+    this.#ledger.noteOffer(records);
   }
 }

@@ -139,3 +139,17 @@ export function isSampledIn(record: LogRecord, ratio: number, random: () => numb
   const point = typeof traceId === 'string' ? parseInt(traceId.slice(-RANDOM_HEX_DIGITS), 16) / RANDOM_RANGE : NaN;
   return (Number.isNaN(point) ? random() : point) < ratio;
 }
+
+/** The part of the capacity above which the policy begins, 0 to 1. */
+export function softPartOf(policy: ResolvedOverflowPolicy): number {
+  switch (policy.policy) {
+    case 'sample':
+      return policy.threshold;
+    case 'priority':
+      return 1 - policy.reserve;
+    case 'drop':
+    case 'drop-oldest':
+    case 'block':
+      return 1;
+  }
+}

@@ -1,7 +1,7 @@
 /// <reference lib="es2024.sharedmemory" />
 import type { LogRecord } from '../record';
 import type { LossReason } from '../stats';
-import { isSampledIn, type ResolvedOverflowPolicy } from './overflow-policy';
+import { isSampledIn, softPartOf, type ResolvedOverflowPolicy } from './overflow-policy';
 import { FRAME_HEADER_BYTES, HEAD, TAIL, WAITERS, WAKE, type SharedQueueMemory } from './shared-queue';
 import { DOES_NOT_FIT, SharedQueueRing, type RingWriter } from './shared-queue-ring';
 
@@ -241,19 +241,6 @@ export class SharedQueueProducer {
       this.#isAboveHalf = true;
       this.notify();
     }
-  }
-}
-
-function softPartOf(policy: ResolvedOverflowPolicy): number {
-  switch (policy.policy) {
-    case 'sample':
-      return policy.threshold;
-    case 'priority':
-      return 1 - policy.reserve;
-    case 'drop':
-    case 'drop-oldest':
-    case 'block':
-      return 1;
   }
 }
 

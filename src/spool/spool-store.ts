@@ -22,7 +22,7 @@ export interface Taken {
 }
 
 /**
- * A lane's records on disk. Every method is synchronous, does a bounded amount of work (but for `open` and `adopt`, which read what earlier processes left) and never throws.
+ * A lane's records on disk. Every method is synchronous, does a bounded amount of work (but for `adopt`, which reads what earlier processes left) and never throws.
  *
  * Invariants:
  * - A line is waiting (counted by `records`), held by one ticket, or done; done is final.
@@ -79,13 +79,8 @@ export class SpoolStore {
     return this.#journaled;
   }
 
-  /** Makes the folder and adopts: see `adopt`. */
-  open(): number {
-    return this.adopt();
-  }
-
   /**
-   * Takes over what dead processes, and an earlier thread of this one, left in this lane. Worth a call every minute: a process on another host counts as dead after 60 s.
+   * Makes the folder if it is not there, and takes over what dead processes, and an earlier thread of this one, left in this lane. Worth a call every minute: a process on another host counts as dead after 60 s.
    * Reads whole files, so that it takes about a second per GiB found.
    * @returns how many records were adopted, with those that `onLost` was told of inside this call: one for each corrupt line, and what is beyond `maxBytes`
    */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExportError } from '../../src/exporters/export-error';
@@ -308,6 +308,23 @@ describe('a journal', () => {
     expect(lane.stats()).toMatchObject({ inFlight: 1, journaled: 1 });
     await lane.shutdown(1000);
     expect(lane.stats()).toMatchObject({ journaled: 1, spooled: 1, dropped: {} });
+  });
+
+  it('keeps its copy of a whole batch where the disk does not take the rest of it: a part comes twice, nothing is lost', async () => {
+    const refused = new ExportError('400', { retryable: false, status: 400, reason: 'rejected' });
+    const exporter = new ScriptedBuiltIn([refused, {}, transient(), {}]);
+    const lane = spooledLane(exporter, { ...never, maxExportBatchSize: 4 }, { mode: 'journal' });
+    rig.offer(lane, 0, 4);
+    await until(() => exporter.attempts.length === 3 && lane.stats().state === 'backing-off');
+    const full = jest.spyOn(fs, 'writeSync').mockImplementationOnce(() => {
+      throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    });
+    lane.end();
+    full.mockRestore();
+    expect(lane.stats()).toMatchObject({ offered: 6, delivered: 2, spooled: 4, replayed: 2, dropped: {} });
+    const next = spooledLane(exporter, {}, {}, 'next');
+    await until(() => next.stats().delivered === 4);
+    expect(sorted(exporter.delivered)).toEqual([0, 0, 1, 1, 2, 3]);
   });
 
   it('delivers all the same where the disk takes nothing', async () => {

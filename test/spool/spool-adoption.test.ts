@@ -73,7 +73,7 @@ describe('what a dead process left', () => {
       await once(child, 'close');
       const journaled = Number(said().split('\n').at(-2));
       const { store, lost } = rig.make(`adopter-${round}`);
-      const adopted = store.open();
+      const adopted = store.adopt();
       expect(adopted).toBe(store.records + (lost.invalid ?? 0));
       const numbers = drain(store);
       expect(numbers.slice(0, journaled)).toEqual(range(0, journaled));
@@ -90,7 +90,7 @@ describe('what a dead process left', () => {
     const { child } = start('child', 'spill in exit');
     expect(await once(child, 'close')).toEqual([0, null]);
     const { store } = rig.make('b');
-    expect(store.open()).toBe(100);
+    expect(store.adopt()).toBe(100);
     expect(drain(store)).toEqual(range(0, 100));
   });
 
@@ -144,7 +144,7 @@ describe('what a dead process left', () => {
     store.append(range(200, 300).map((seq) => makeRecord(seq)));
     pretendDead(rig.ownerFolder('a'));
     const next = rig.make('b');
-    expect(next.store.open()).toBe(200);
+    expect(next.store.adopt()).toBe(200);
     expect(drain(next.store)).toEqual(range(100, 300));
     expect(next.lost).toEqual({});
     expect(next.store.journaled).toBe(0);
@@ -153,13 +153,13 @@ describe('what a dead process left', () => {
   it('is found by a restarted thread in its own folder, and by whoever comes after several crashes', () => {
     spill('a', 0, 10);
     const again = rig.make('a');
-    expect(again.store.open()).toBe(10);
+    expect(again.store.adopt()).toBe(10);
     again.store.spill([makeRecord(10)]);
     expect(again.store.records).toBe(11);
     pretendDead(rig.ownerFolder('a'));
     // Each finds what the one before had adopted and dies at once.
     for (const owner of ['b', 'c', 'd']) {
-      expect(rig.make(owner).store.open()).toBe(11);
+      expect(rig.make(owner).store.adopt()).toBe(11);
       pretendDead(rig.ownerFolder(owner));
     }
     // A crash between the two moves: a folder inside an adopted one.
@@ -167,7 +167,7 @@ describe('what a dead process left', () => {
     fs.mkdirSync(path.join(rig.ownerFolder('d'), 'adopted-77'));
     fs.renameSync(path.join(rig.ownerFolder('d'), nested!), path.join(rig.ownerFolder('d'), 'adopted-77', 'adopted-1'));
     const last = rig.make('e');
-    expect(last.store.open()).toBe(11);
+    expect(last.store.adopt()).toBe(11);
     expect(rig.tree().filter((name) => name.split(path.sep).length > 3)).toEqual([]);
     expect(drain(last.store)).toEqual(range(0, 11));
     last.store.close();
@@ -181,7 +181,7 @@ describe('what a dead process left', () => {
     }
     store.close();
     const next = rig.make('b', { maxBytes: 300_000 });
-    expect(next.store.open()).toBe(100);
+    expect(next.store.adopt()).toBe(100);
     expect(next.lost).toEqual({ spool_full: 100 - next.store.records });
     expect(next.store.bytes).toBeLessThanOrEqual(300_000);
     const left = next.store.records;
@@ -208,11 +208,11 @@ describe('a damaged segment', () => {
     store.close();
     fs.writeFileSync(rig.segments('a')[0]!, damage(lines()).join('\n'));
     const next = rig.make('b');
-    const adopted = next.store.open();
+    const adopted = next.store.adopt();
     // Counted once, also if the next process dies before anything is delivered.
     pretendDead(rig.ownerFolder('b'));
     const third = rig.make('c');
-    third.store.open();
+    third.store.adopt();
     expect(drain(third.store)).toEqual(expected);
     const lost = (next.lost.invalid ?? 0) + (third.lost.invalid ?? 0);
     expect(lost).toBe((losses as { invalid?: number }).invalid ?? 0);
@@ -233,7 +233,7 @@ describe('a damaged segment', () => {
     const marks = [`0 ${first - 1}`, '0 99999999', '-1 5', 'x', `${first} ${first}`, `${first + second} ${first}`, `${first} ${first + second}`, '0 1'];
     fs.writeFileSync(segment.replace('.jsonl', '.done'), `${marks.join('\n')}\n0 ${first}`);
     const next = rig.make('b');
-    expect(next.store.open()).toBe(20);
+    expect(next.store.adopt()).toBe(20);
     expect(drain(next.store)).toEqual([...range(0, 10), ...range(20, 30)]);
   });
 });

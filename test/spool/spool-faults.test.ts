@@ -27,7 +27,7 @@ interface Told {
 function leaveOrphans(): void {
   const write = (owner: string, from: number, to: number): Rig => {
     const opened = rig.make(owner);
-    opened.store.open();
+    opened.store.adopt();
     for (let seq = from; seq < to; seq += 10) {
       opened.store.spill(range(seq, seq + 10).map((each) => makeRecord(each)));
     }
@@ -59,7 +59,7 @@ function use({ store }: Rig): Told {
       store.ack(taken.ticket);
     }
   };
-  store.open();
+  store.adopt();
   take();
   for (let seq = 100; seq < 160; seq += 20) {
     const spilled = range(seq, seq + 10);
@@ -150,7 +150,7 @@ describe.each(['EIO', 'ENOSPC', 'EMFILE'])('%s', (code) => {
         pretendDead(rig.ownerFolder('a'));
       }
       const next = rig.make('b');
-      next.store.open();
+      next.store.adopt();
       const numbers = drain(next.store);
       const twice = numbers.filter((seq) => told.delivered.includes(seq));
       try {
@@ -197,7 +197,7 @@ it('half a mark spoils neither itself nor the next one', () => {
   store.ack(tickets[2]!);
   pretendDead(rig.ownerFolder('a'));
   const next = rig.make('b');
-  expect(next.store.open()).toBe(10);
+  expect(next.store.adopt()).toBe(10);
   expect(drain(next.store)).toEqual(range(30, 40));
 });
 

@@ -18,7 +18,7 @@ describe('a folder that is not as it should be', () => {
   it('cannot be made: nothing throws, one error, and it is tried again', () => {
     fs.writeFileSync(rig.directory, 'a file');
     const { store } = rig.make('a');
-    expect(store.open()).toBe(0);
+    expect(store.adopt()).toBe(0);
     expect(store.isAvailable).toBe(false);
     expect(store.spill(recordsOf(0, 1))).toBe(false);
     expect(store.append(recordsOf(0, 1))).toBeUndefined();
@@ -47,7 +47,7 @@ describe('a folder that is not as it should be', () => {
     fs.mkdirSync(path.dirname(link), { recursive: true });
     fs.symlinkSync(elsewhere, link);
     const { store } = rig.make('a');
-    expect(store.open()).toBe(0);
+    expect(store.adopt()).toBe(0);
     const isUsable = what === 'the marks' || what === 'the segment';
     expect(store.spill(recordsOf(0, 300))).toBe(isUsable);
     expect(isUsable ? drain(store) : []).toEqual(isUsable ? range(0, 300) : []);

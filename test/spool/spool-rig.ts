@@ -34,7 +34,7 @@ export class SpoolRig {
   /** Opened, with nothing adopted. */
   open(owner: string, options: Partial<SpoolOptions> = {}, files?: SpoolFileSystem): Rig {
     const rig = this.make(owner, options, files);
-    expect(rig.store.open()).toBe(0);
+    expect(rig.store.adopt()).toBe(0);
     return rig;
   }
 

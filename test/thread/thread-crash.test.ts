@@ -79,6 +79,21 @@ async function emitAll({ emit, processor }: Rig, onTurn: (seq: number) => void =
   }
 }
 
+/** All records, and the thread is killed when so many are delivered: the law holds at every moment. */
+async function emitAndKill(rig: Rig, after: number): Promise<void> {
+  let killed: Promise<number> | undefined;
+  await emitAll(rig, (seq) => {
+    if (killed === undefined && (rig.processor.stats().lanes['otlp']?.delivered ?? 0) >= after) {
+      killed = threads[0]?.terminate();
+    }
+    if (seq % 400 === 0) {
+      expectConserved(rig.processor.stats());
+    }
+  });
+  await killed;
+  await until(() => threads.length === 2);
+}
+
 const seqs = (): number[] =>
   server.requests
     .flatMap((request) => decodeLogsRequest(request.body).resourceLogs)
@@ -118,17 +133,7 @@ describe('a thread that dies', () => {
 
   it.each([1, 3000, 7000])('when it is killed after it has delivered %d of 10,000 records: the law holds at every moment', async (after) => {
     const rig = makeCrashRig({});
-    let killed: Promise<number> | undefined;
-    await emitAll(rig, (seq) => {
-      if (killed === undefined && (rig.processor.stats().lanes['otlp']?.delivered ?? 0) >= after) {
-        killed = threads[0]?.terminate();
-      }
-      if (seq % 400 === 0) {
-        expectConserved(rig.processor.stats());
-      }
-    });
-    await killed;
-    await until(() => threads.length === 2);
+    await emitAndKill(rig, after);
     await rig.processor.forceFlush();
     expectAccounted(rig.processor.stats());
     expect(seqs()).toContain(RECORDS - 1);
@@ -137,17 +142,7 @@ describe('a thread that dies', () => {
   it.each([1, 3000, 7000])('with a journal, when it is killed after it has delivered %d of 10,000 records: what was on disk is delivered by the next one', async (after) => {
     const spool = { directory: join(folder, 'spool'), mode: 'journal' as const };
     const rig = makeCrashRig({ spool });
-    let killed: Promise<number> | undefined;
-    await emitAll(rig, (seq) => {
-      if (killed === undefined && (rig.processor.stats().lanes['otlp']?.delivered ?? 0) >= after) {
-        killed = threads[0]?.terminate();
-      }
-      if (seq % 400 === 0) {
-        expectConserved(rig.processor.stats());
-      }
-    });
-    await killed;
-    await until(() => threads.length === 2);
+    await emitAndKill(rig, after);
     await until(() => {
       void rig.processor.forceFlush().catch(() => undefined);
       const { queued, lanes } = rig.processor.stats();
